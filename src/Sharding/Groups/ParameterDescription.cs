@@ -1,0 +1,34 @@
+namespace OrtZero.Sharding;
+
+/// <summary>One parameter as the grouping rules see it.</summary>
+/// <param name="Name">Its name in the imported model; modules are separated by dots, the last part is the leaf name.</param>
+/// <param name="Shape">Lengths of its axes; empty for a scalar.</param>
+/// <param name="Kind">What it is.</param>
+/// <param name="IsBias">Whether the graph adds it rather than multiplies by it.</param>
+public sealed record ParameterDescription(string Name, long[] Shape, ParameterKind Kind, bool IsBias = false)
+{
+    /// <summary>The type of the module it belongs to. Follows from <see cref="Kind"/> unless set.</summary>
+    public ModuleKind Module { get; init; } = Kind switch
+    {
+        ParameterKind.Norm => ModuleKind.Normalization,
+        ParameterKind.Embedding => ModuleKind.Embedding,
+        ParameterKind.DepthwiseConvolution => ModuleKind.DepthwiseConvolution,
+        ParameterKind.Convolution => ModuleKind.Convolution,
+        ParameterKind.Linear => ModuleKind.Linear,
+        _ => ModuleKind.Other,
+    };
+
+    /// <summary>Spatial axes of the convolution it belongs to; 0 if it belongs to none.</summary>
+    public int SpatialRank { get; init; } = Kind is ParameterKind.Convolution or ParameterKind.DepthwiseConvolution
+        ? Shape.Length - 2
+        : 0;
+
+    /// <summary>Whether it belongs to the offset convolution of a deformable convolution.</summary>
+    public bool IsDeformableOffset { get; init; }
+
+    /// <summary>The use in the graph that <see cref="Kind"/> was concluded from; empty if unknown.</summary>
+    public string Evidence { get; init; } = "";
+
+    /// <summary>The part of the name after the last dot (or slash): MMEngine's rules for biases ask whether it is exactly "bias".</summary>
+    public string LeafName => Name[(Name.AsSpan().LastIndexOfAny('.', '/') + 1)..];
+}

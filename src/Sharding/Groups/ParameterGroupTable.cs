@@ -1,0 +1,189 @@
+using OrtZero.Sharding.Internal;
+
+namespace OrtZero.Sharding;
+
+/// <summary>
+/// The settings of every parameter, resolved once on the whole model, so that nothing which later cuts the parameters into
+/// shards can lose them.
+/// </summary>
+public sealed class ParameterGroupTable
+{
+    private readonly Dictionary<string, int> _groupOf;
+
+    private ParameterGroupTable(
+        IReadOnlyList<ParameterSettings> parameters, IReadOnlyList<ParameterGroup> groups, IReadOnlyList<string> warnings)
+    {
+        Parameters = parameters;
+        Groups = groups;
+        Warnings = warnings;
+        _groupOf = IndexGroups(parameters, groups);
+    }
+
+    /// <summary>Every parameter in model order, frozen ones included.</summary>
+    public IReadOnlyList<ParameterSettings> Parameters { get; }
+
+    /// <summary>The groups of the trainable parameters, in the order in which their first parameters appear.</summary>
+    public IReadOnlyList<ParameterGroup> Groups { get; }
+
+    /// <summary>Sentences about settings that have no effect, such as a custom key that matches nothing.</summary>
+    public IReadOnlyList<string> Warnings { get; }
+
+    /// <summary>The index in <see cref="Groups"/> of a parameter's group; -1 if it is frozen.</summary>
+    /// <exception cref="KeyNotFoundException">The table has no parameter of that name.</exception>
+    public int GroupOf(string parameter) =>
+        _groupOf.TryGetValue(parameter, out var index)
+            ? index
+            : throw new KeyNotFoundException($"The group table has no parameter '{parameter}'.");
+
+    /// <summary>Resolves the settings of every parameter.</summary>
+    /// <param name="parameters">All parameters in model order.</param>
+    /// <param name="optimizer">The base settings.</param>
+    /// <param name="rules">The rules of <c>paramwise_cfg</c>; null if there are none.</param>
+    /// <param name="frozenPatterns">
+    /// The patterns of <c>model.frozen</c>. A pattern with * (any text, dots included) or ? (one character) must cover the
+    /// whole name; any other pattern freezes every parameter whose name contains it, tested like a custom key.
+    /// </param>
+    /// <exception cref="ParameterGroupException">
+    /// A value is out of range, a decay multiplier has no base decay, a frozen pattern matches nothing, a name comes twice, or
+    /// nothing is left to train.
+    /// </exception>
+    public static ParameterGroupTable Resolve(
+        IReadOnlyList<ParameterDescription> parameters,
+        OptimizerSettings optimizer,
+        ParamwiseRules? rules,
+        IReadOnlyList<string> frozenPatterns)
+    {
+        ArgumentNullException.ThrowIfNull(parameters);
+        ArgumentNullException.ThrowIfNull(optimizer);
+        ArgumentNullException.ThrowIfNull(frozenPatterns);
+        rules ??= new ParamwiseRules();
+        GroupSettingsValidator.Check(optimizer, rules);
+        var warnings = new List<string>();
+        var distinct = WithoutRepeats(parameters, rules.BypassDuplicate, warnings);
+        CheckPatterns(distinct, frozenPatterns);
+        var resolver = new RuleResolver(optimizer, rules);
+        var names = new GroupNames();
+        var settings = distinct.ConvertAll(parameter => SettingsOf(parameter, optimizer, rules, resolver, names, frozenPatterns));
+        if (settings.TrueForAll(parameter => parameter.Frozen))
+        {
+            throw new ParameterGroupException(distinct.Count == 0
+                ? "The model has no trainable parameters."
+                : $"All {distinct.Count} parameters are frozen, so there is nothing to train: remove a pattern from model.frozen.");
+        }
+
+        warnings.AddRange(RuleWarnings.Find(distinct, settings, optimizer, rules, resolver));
+        var groups = settings.Where(parameter => !parameter.Frozen).GroupBy(parameter => parameter.Group, StringComparer.Ordinal)
+            .Select(ToGroup).ToList();
+        return new ParameterGroupTable(settings, groups, warnings);
+    }
+
+    private static ParameterSettings SettingsOf(
+        ParameterDescription parameter,
+        OptimizerSettings optimizer,
+        ParamwiseRules rules,
+        RuleResolver resolver,
+        GroupNames names,
+        IReadOnlyList<string> frozenPatterns)
+    {
+        var pattern = frozenPatterns.FirstOrDefault(pattern => NamePattern.PatternMatches(pattern, parameter.Name));
+        var rule = resolver.Resolve(parameter);
+        var custom = rule.Key is null ? null : rules.CustomKeys[rule.Key];
+        return new ParameterSettings
+        {
+            Name = parameter.Name,
+            Shape = parameter.Shape,
+            Kind = parameter.Kind,
+            Group = pattern is null ? names.NameOf(rule) : GroupNames.Frozen,
+            LearningRate = pattern is null ? rule.LearningRate : 0,
+            WeightDecay = pattern is null ? rule.WeightDecay : 0,
+            Beta1 = custom?.Beta1 ?? optimizer.Beta1,
+            Beta2 = custom?.Beta2 ?? optimizer.Beta2,
+            Epsilon = custom?.Epsilon ?? optimizer.Epsilon,
+            Frozen = pattern is not null,
+            Reason = pattern is null ? rule.Reason : $"Frozen by the pattern '{pattern}'.",
+        };
+    }
+
+    private static ParameterGroup ToGroup(IGrouping<string, ParameterSettings> members)
+    {
+        var first = members.First();
+        return new ParameterGroup
+        {
+            Name = members.Key,
+            LearningRate = first.LearningRate,
+            WeightDecay = first.WeightDecay,
+            Beta1 = first.Beta1,
+            Beta2 = first.Beta2,
+            Epsilon = first.Epsilon,
+            Parameters = [.. members.Select(parameter => parameter.Name)],
+        };
+    }
+
+    private static List<ParameterDescription> WithoutRepeats(
+        IReadOnlyList<ParameterDescription> parameters, bool bypassDuplicate, List<string> warnings)
+    {
+        var distinct = new List<ParameterDescription>(parameters.Count);
+        var seen = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var parameter in parameters)
+        {
+            if (seen.Add(parameter.Name))
+            {
+                distinct.Add(parameter);
+            }
+            else if (bypassDuplicate)
+            {
+                warnings.Add($"The parameter '{parameter.Name}' is listed more than once; it is taken once because bypass_duplicate is set.");
+            }
+            else
+            {
+                throw new ParameterGroupException(
+                    $"The parameter '{parameter.Name}' is listed more than once: list it once or set paramwise_cfg.bypass_duplicate to true.");
+            }
+        }
+
+        return distinct;
+    }
+
+    private static void CheckPatterns(List<ParameterDescription> parameters, IReadOnlyList<string> frozenPatterns)
+    {
+        foreach (var pattern in frozenPatterns)
+        {
+            if (pattern.Length == 0)
+            {
+                throw new ParameterGroupException("model.frozen has an empty pattern, which would freeze every parameter: remove it.");
+            }
+
+            if (!parameters.Exists(parameter => NamePattern.PatternMatches(pattern, parameter.Name)))
+            {
+                var near = NearMisses.Suggest(pattern, parameters.ConvertAll(parameter => parameter.Name));
+                throw new ParameterGroupException($"The pattern '{pattern}' in model.frozen matches no parameter. {near}");
+            }
+        }
+    }
+
+    /// <summary>Proves that every trainable parameter is in exactly one group, with that group's settings, and no other is in any.</summary>
+    internal static Dictionary<string, int> IndexGroups(IReadOnlyList<ParameterSettings> parameters, IReadOnlyList<ParameterGroup> groups)
+    {
+        var settings = parameters.ToDictionary(parameter => parameter.Name, StringComparer.Ordinal);
+        var groupOf = parameters.ToDictionary(parameter => parameter.Name, _ => -1, StringComparer.Ordinal);
+        for (var index = 0; index < groups.Count; index++)
+        {
+            var group = groups[index];
+            foreach (var name in group.Parameters)
+            {
+                var member = settings[name];
+                var same = member.LearningRate == group.LearningRate && member.WeightDecay == group.WeightDecay
+                    && member.Beta1 == group.Beta1 && member.Beta2 == group.Beta2 && member.Epsilon == group.Epsilon;
+                if (member.Frozen || groupOf[name] >= 0 || !same)
+                {
+                    throw new InvalidOperationException($"The parameter '{name}' does not belong into the group '{group.Name}'.");
+                }
+
+                groupOf[name] = index;
+            }
+        }
+
+        var missing = parameters.FirstOrDefault(parameter => !parameter.Frozen && groupOf[parameter.Name] < 0);
+        return missing is null ? groupOf : throw new InvalidOperationException($"The parameter '{missing.Name}' is in no group.");
+    }
+}
