@@ -1,0 +1,19 @@
+using System.Text.Json.Serialization;
+
+namespace OrtZero.Training;
+
+/// <summary>What <c>execution.provider</c> may be.</summary>
+public enum ExecutionProvider
+{
+    /// <summary>The processor.</summary>
+    [JsonStringEnumMemberName("cpu")]
+    Cpu,
+
+    /// <summary>An NVIDIA GPU.</summary>
+    [JsonStringEnumMemberName("cuda")]
+    Cuda,
+
+    /// <summary>Any vendor's GPU through WebGPU.</summary>
+    [JsonStringEnumMemberName("webgpu")]
+    WebGpu,
+}

@@ -1,0 +1,11 @@
+using System.Text.Json.Serialization;
+
+namespace OrtZero.Training;
+
+/// <summary>What <c>model.loss.normalize</c> may be.</summary>
+public enum LossNormalization
+{
+    /// <summary>A mean per micro-batch; the update averages those means.</summary>
+    [JsonStringEnumMemberName("micro_batch")]
+    MicroBatch,
+}

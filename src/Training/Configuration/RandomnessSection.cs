@@ -1,0 +1,17 @@
+using OrtZero.Training.Internal;
+
+namespace OrtZero.Training;
+
+/// <summary>The <c>randomness</c> section.</summary>
+public sealed record RandomnessSection
+{
+    /// <summary>Decides the order of samples and everything else that is drawn. Default: 0.</summary>
+    [Limits(AtLeast = 0)]
+    public long Seed { get; init; }
+
+    /// <summary>
+    /// Whether the weights must come out the same to the last bit for any number of ranks, any stage and any number of threads.
+    /// Default: false, they do only for the same number of ranks.
+    /// </summary>
+    public bool Deterministic { get; init; }
+}

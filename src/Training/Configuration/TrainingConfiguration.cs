@@ -1,0 +1,70 @@
+using System.Text.Json.Serialization;
+using OrtZero.Training.Internal;
+
+namespace OrtZero.Training;
+
+/// <summary>
+/// Everything one training run is told: cfg.json, read, checked and immutable. The names of the keys are the property names
+/// in snake case; they are MMEngine's for the loop and the optimizer and DeepSpeed's for sharding.
+/// </summary>
+public sealed record TrainingConfiguration
+{
+    /// <summary>The JSON schema an editor may use to complete and check the file. Has no effect on training. Null: none named.</summary>
+    [JsonPropertyName("$schema")]
+    public string? Schema { get; init; }
+
+    /// <summary>The model to train and what is minimized. Required.</summary>
+    public required ModelSection Model { get; init; }
+
+    /// <summary>The arrays to train and validate on. Required.</summary>
+    public required DataSection Data { get; init; }
+
+    /// <summary>How long to train and how often to validate. Required.</summary>
+    public required TrainSection TrainCfg { get; init; }
+
+    /// <summary>Samples per micro-batch and rank: what one run of the graph sees. Required.</summary>
+    [Limits(AtLeast = 1)]
+    public required int MicroBatchSize { get; init; }
+
+    /// <summary>The optimizer, accumulation, clipping and per-parameter settings. Required.</summary>
+    public required OptimWrapperSection OptimWrapper { get; init; }
+
+    /// <summary>ZeRO sharding. Default: stage 0, nothing sharded.</summary>
+    public ZeroOptimizationSection ZeroOptimization { get; init; } = new();
+
+    /// <summary>Seed and reproducibility. Default: seed 0, not deterministic.</summary>
+    public RandomnessSection Randomness { get; init; } = new();
+
+    /// <summary>The execution provider and its threads. Default: the CPU.</summary>
+    public ExecutionSection Execution { get; init; } = new();
+
+    /// <summary>When checkpoints are written and which one is resumed. Default: none is written, none is resumed.</summary>
+    public CheckpointSection Checkpoint { get; init; } = new();
+
+    /// <summary>Where the coordinator is. Default: embedded in rank 0.</summary>
+    public CoordinatorSection Coordinator { get; init; } = new();
+
+    /// <summary>What is logged, and how often. Default: every 10 iterations to metrics.jsonl.</summary>
+    public LogSection Log { get; init; } = new();
+
+    /// <summary>What validation measures besides the loss. Default: token accuracy where the loss is a cross-entropy.</summary>
+    public EvaluationSection Evaluation { get; init; } = new();
+
+    /// <summary>
+    /// The folder for metrics, checkpoints and the trained model; made if it is not there. A relative path is taken from the
+    /// folder of cfg.json. Default: "work".
+    /// </summary>
+    [FilePath]
+    public string WorkDir { get; init; } = "work";
+
+    /// <summary>The absolute path of the file this was read from. Not a key.</summary>
+    [JsonIgnore]
+    public string Path { get; init; } = "";
+
+    /// <summary>
+    /// What deserves the user's attention although it is allowed, one sentence each: keys accepted for the sake of pasted
+    /// sections that have no effect here. Not a key.
+    /// </summary>
+    [JsonIgnore]
+    public IReadOnlyList<string> Warnings { get; init; } = [];
+}

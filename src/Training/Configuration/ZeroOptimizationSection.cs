@@ -1,0 +1,75 @@
+using OrtZero.Training.Internal;
+
+namespace OrtZero.Training;
+
+/// <summary>
+/// The <c>zero_optimization</c> section with DeepSpeed's names. The keys from <see cref="ContiguousGradients"/> on are
+/// accepted so that DeepSpeed's sections can be pasted; each says what happens here instead.
+/// </summary>
+public sealed record ZeroOptimizationSection
+{
+    /// <summary>
+    /// What is cut into one shard per rank: 0 nothing, 1 optimizer state, 2 gradients too, 3 parameters too. This version has
+    /// 0 and 1. Default: 0.
+    /// </summary>
+    [Limits(AtLeast = 0, AtMost = 3)]
+    public int Stage { get; init; }
+
+    /// <summary>Whether gradients are reduced while the backward pass goes on. Default: false.</summary>
+    public bool OverlapComm { get; init; }
+
+    /// <summary>Elements reduced at once. Default: 5e6 (20 MB of float32).</summary>
+    [Limits(AtLeast = 1)]
+    public long ReduceBucketSize { get; init; } = 5_000_000;
+
+    /// <summary>Elements gathered at once. Default: 5e6.</summary>
+    [Limits(AtLeast = 1)]
+    public long AllgatherBucketSize { get; init; } = 5_000_000;
+
+    /// <summary>Where optimizer state is kept. Default: with the rank that owns it.</summary>
+    public OffloadSection OffloadOptimizer { get; init; } = new();
+
+    /// <summary>Where parameters are kept (stage 3 only). Default: with the rank that owns them.</summary>
+    public OffloadSection OffloadParam { get; init; } = new();
+
+    /// <summary>No effect: gradients always lie in one contiguous buffer. Null: not written.</summary>
+    public bool? ContiguousGradients { get; init; }
+
+    /// <summary>No effect: from stage 1 gradients are always reduce-scattered. Null: not written.</summary>
+    public bool? ReduceScatter { get; init; }
+
+    /// <summary>No effect: updated parameters always come back by all-gather. Null: not written.</summary>
+    public bool? AllgatherPartitions { get; init; }
+
+    /// <summary>No effect: parameters are always float32 masters. Null: not written.</summary>
+    public bool? LoadFromFp32Weights { get; init; }
+
+    /// <summary>No effect: the order in which gradients are reduced is fixed. Null: not written.</summary>
+    public bool? RoundRobinGradients { get; init; }
+
+    /// <summary>No effect: a parameter without gradient is reported before training. Null: not written.</summary>
+    public bool? IgnoreUnusedParameters { get; init; }
+
+    /// <summary>No effect: a shard is updated as a whole. Null: not written.</summary>
+    [Limits(AtLeast = 1)]
+    public long? SubGroupSize { get; init; }
+
+    /// <summary>Elements fetched ahead at stage 3; no effect below it. Default: 5e7.</summary>
+    [Limits(AtLeast = 0)]
+    public long Stage3PrefetchBucketSize { get; init; } = 50_000_000;
+
+    /// <summary>Parameters with fewer elements are not cut at stage 3; no effect below it. Default: 1e5.</summary>
+    [Limits(AtLeast = 0)]
+    public long Stage3ParamPersistenceThreshold { get; init; } = 100_000;
+
+    /// <summary>Elements held at once at stage 3; no effect below it. Default: 1e9.</summary>
+    [Limits(AtLeast = 1)]
+    public long Stage3MaxLiveParameters { get; init; } = 1_000_000_000;
+
+    /// <summary>Parameters used again within so many elements are kept at stage 3; no effect below it. Default: 1e9.</summary>
+    [Limits(AtLeast = 0)]
+    public long Stage3MaxReuseDistance { get; init; } = 1_000_000_000;
+
+    /// <summary>No effect: the trained model is always written in full. Null: not written.</summary>
+    public bool? Stage3Gather16bitWeightsOnModelSave { get; init; }
+}

@@ -1,0 +1,21 @@
+namespace OrtZero.Training;
+
+/// <summary>
+/// Hears of a run as it goes on and may steer it. The loop calls it from its own thread and waits, so an implementation hands
+/// slow work to another thread; it must not throw, since whoever watches a run must not be able to end it by failing.
+/// </summary>
+public interface IRunObserver
+{
+    /// <summary>Training is about to begin.</summary>
+    void Started(RunDescription run);
+
+    /// <summary>A log interval ended.</summary>
+    /// <returns>What the loop does next.</returns>
+    StepDirective Report(MetricsRecord metrics);
+
+    /// <summary>A validation ended.</summary>
+    void Validated(ValidationRecord validation);
+
+    /// <summary>Training ended, well or not.</summary>
+    void Finished(RunSummary summary);
+}

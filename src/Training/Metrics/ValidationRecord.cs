@@ -1,0 +1,23 @@
+namespace OrtZero.Training;
+
+/// <summary>What one validation measured: one line of validation.jsonl.</summary>
+public sealed record ValidationRecord
+{
+    /// <summary>Iterations done when it was measured.</summary>
+    public required long Iteration { get; init; }
+
+    /// <summary>Epochs done when it was measured.</summary>
+    public required int Epoch { get; init; }
+
+    /// <summary>The mean loss over the validation samples.</summary>
+    public required double Loss { get; init; }
+
+    /// <summary>The name of the metric, as in evaluation.metric. Null: none is measured.</summary>
+    public string? Metric { get; init; }
+
+    /// <summary>The metric's value, between 0 and 1. Null: none is measured.</summary>
+    public double? Value { get; init; }
+
+    /// <summary>The samples it was measured on.</summary>
+    public required long Samples { get; init; }
+}
