@@ -1,0 +1,17 @@
+namespace OrtZero.Onnx;
+
+/// <summary>What <see cref="ModelImporter.Import"/> found and did.</summary>
+public sealed class ImportReport
+{
+    internal ImportReport(IReadOnlyList<ImportedParameter> parameters, IReadOnlyList<string> messages)
+    {
+        Parameters = parameters;
+        Messages = messages;
+    }
+
+    /// <summary>Every initializer of the imported model, in the model's order.</summary>
+    public IReadOnlyList<ImportedParameter> Parameters { get; }
+
+    /// <summary>What was renamed, untied, kept tied or taken for a constant: single sentences for the user.</summary>
+    public IReadOnlyList<string> Messages { get; }
+}
