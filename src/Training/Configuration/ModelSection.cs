@@ -9,7 +9,10 @@ public sealed record ModelSection
     [FilePath(MustExist = true)]
     public required string Path { get; init; }
 
-    /// <summary>Parameters that are not trained: every one whose name contains one of these strings. Default: none.</summary>
+    /// <summary>
+    /// Parameters that are not trained: every one whose name contains one of these strings, or, where a string has * or ?,
+    /// matches it as a whole. Default: none.
+    /// </summary>
     public IReadOnlyList<string> Frozen { get; init; } = [];
 
     /// <summary>The loss. Required.</summary>

@@ -67,4 +67,13 @@ public sealed record TrainingConfiguration
     /// </summary>
     [JsonIgnore]
     public IReadOnlyList<string> Warnings { get; init; } = [];
+
+    /// <summary>Reads and checks a configuration.</summary>
+    /// <param name="path">cfg.json. Comments and trailing commas are allowed.</param>
+    /// <param name="overrides">
+    /// Changes made before checking, each <c>path.to.key=value</c>; see <see cref="ConfigurationOverride"/> for the syntax.
+    /// </param>
+    /// <exception cref="ConfigurationException">The file or an override has mistakes; all of them are listed.</exception>
+    public static TrainingConfiguration Load(string path, IReadOnlyList<string>? overrides = null) =>
+        ConfigurationLoader.Load(path, overrides ?? []);
 }

@@ -1,0 +1,49 @@
+using System.Text.Json;
+
+namespace OrtZero.Training.Internal;
+
+/// <summary>The way from a file to a checked <see cref="TrainingConfiguration"/>.</summary>
+internal static class ConfigurationLoader
+{
+    public static TrainingConfiguration Load(string path, IReadOnlyList<string> overrides)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        var full = Path.GetFullPath(path);
+        var problems = new ConfigurationProblems();
+        if (ConfigurationParser.ParseFile(Read(path, full), path, problems) is not { } root)
+        {
+            throw new ConfigurationException(problems.Sentences);
+        }
+
+        OverrideApplier.Apply(root, overrides, problems);
+        if (root.Kind != JsonValueKind.Object)
+        {
+            problems.Add(root.Place, "", $"the file is {root.Describe()}, but must be an object with the keys {UnknownKey.List(typeof(TrainingConfiguration))}.");
+            throw new ConfigurationException(problems.Sentences);
+        }
+
+        var folder = Path.GetDirectoryName(full)!;
+        var bound = (TrainingConfiguration)new ConfigurationBinder(folder, problems).Section(typeof(TrainingConfiguration), root, "")!;
+        var configuration = bound with { Path = full, WorkDir = Path.GetFullPath(bound.WorkDir, folder) };
+        new ConfigurationRules(root, problems).Check(configuration);
+        problems.ThrowIfAny();
+        return configuration with { Warnings = ConfigurationWarnings.Find(configuration) };
+    }
+
+    private static byte[] Read(string path, string full)
+    {
+        if (MissingFile.Describe(full) is { } missing)
+        {
+            throw new ConfigurationException([$"The configuration {path} cannot be read: it {missing}"]);
+        }
+
+        try
+        {
+            return File.ReadAllBytes(full);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new ConfigurationException([$"The configuration {path} cannot be read: {exception.Message}"]);
+        }
+    }
+}

@@ -1,0 +1,253 @@
+using System.Text.Json;
+
+namespace OrtZero.Training.Internal;
+
+/// <summary>
+/// What single values cannot show: settings that contradict each other, names that must exist elsewhere, and what this version
+/// does not do. A section that did not bind is null here in spite of its type, since all mistakes are listed together; a rule
+/// about a place that already has a mistake stays silent.
+/// </summary>
+internal sealed class ConfigurationRules(ConfigurationNode root, ConfigurationProblems problems)
+{
+    public void Check(TrainingConfiguration configuration)
+    {
+        CheckTrain(configuration.TrainCfg);
+        CheckLoss(configuration.Model?.Loss);
+        CheckFields(configuration.Data, configuration.Model?.Loss?.Labels);
+        CheckWrapper(configuration.OptimWrapper);
+        CheckParamwise(configuration.OptimWrapper?.ParamwiseCfg, configuration.OptimWrapper?.Optimizer);
+        CheckZero(configuration.ZeroOptimization);
+        CheckFolders(configuration);
+        CheckFrozen(configuration.Model?.Frozen);
+        if (configuration.Coordinator is { Port: not 0, Address.IsEmbedded: false })
+        {
+            Report("is for an embedded coordinator; remove it or set coordinator.address to \"embedded\".", "coordinator", "port");
+        }
+
+        if (configuration.Evaluation.Metric is not (null or EvaluationMetric.None)
+            && configuration.Model?.Loss is { Type: not LossKind.CrossEntropy } && !problems.Any("model.loss.type"))
+        {
+            Report("counts right classes, which needs a model.loss of type \"cross_entropy\"; set it to \"none\".", "evaluation", "metric");
+        }
+    }
+
+    private void CheckTrain(TrainSection? train)
+    {
+        switch (train)
+        {
+            case { MaxEpochs: null, MaxIters: null }:
+                Report("says no end of training; add \"max_epochs\": 3 or \"max_iters\": 1000.", "train_cfg");
+                break;
+            case { MaxEpochs: not null, MaxIters: not null }:
+                Report("has both max_epochs and max_iters; remove one of them.", "train_cfg");
+                break;
+            case { ByEpoch: true, MaxEpochs: null }:
+                Report("is true, but training ends by max_iters; give max_epochs instead or remove by_epoch.", "train_cfg", "by_epoch");
+                break;
+            case { ByEpoch: false, MaxIters: null }:
+                Report("is false, but training ends by max_epochs; give max_iters instead or remove by_epoch.", "train_cfg", "by_epoch");
+                break;
+        }
+    }
+
+    private void CheckLoss(LossSection? loss)
+    {
+        if (loss is null || problems.Any("model.loss.type"))
+        {
+            return;
+        }
+
+        if (loss is { Type: LossKind.ModelOutput, Labels: not null })
+        {
+            Report("is not used by a loss of type \"output\"; remove it, or feed the field as a model input.", "model", "loss", "labels");
+        }
+        else if (loss.Type != LossKind.ModelOutput && string.IsNullOrEmpty(loss.Labels))
+        {
+            Report("must name the data field with the labels; add \"labels\": \"labels\".", "model", "loss", "labels");
+        }
+
+        if (loss is { Output.Length: 0 })
+        {
+            Report("is an empty string, but must name a model output.", "model", "loss", "output");
+        }
+
+        if (loss.Type != LossKind.CrossEntropy && loss.IgnoreIndex != new LossSection { Type = default, Output = "" }.IgnoreIndex)
+        {
+            Report("is for a loss of type \"cross_entropy\"; remove it.", "model", "loss", "ignore_index");
+        }
+
+        if (loss.Type != LossKind.CrossEntropy && loss.LabelSmoothing != 0)
+        {
+            Report("is for a loss of type \"cross_entropy\"; remove it.", "model", "loss", "label_smoothing");
+        }
+    }
+
+    private void CheckFields(DataSection? data, string? labels)
+    {
+        if (data?.Train?.Fields is not { } train)
+        {
+            return;
+        }
+
+        if (train.Count == 0)
+        {
+            Report("is empty; name the array of every model input, for example {\"image\": \"train_image.npy\"}.", "data", "train", "fields");
+            return;
+        }
+
+        // A field whose value has a mistake was not bound, but it is there.
+        var names = Find("data", "train", "fields").Node.Members.Keys;
+        if (!string.IsNullOrEmpty(labels) && !names.Contains(labels))
+        {
+            var near = NearestName.Find(labels, names);
+            Report($"names the data field \"{labels}\", which data.train.fields does not have; "
+                + (near is null ? $"it has {string.Join(", ", names.Select(name => $"\"{name}\""))}." : $"did you mean \"{near}\"?"), "model", "loss", "labels");
+        }
+
+        if (data.Val?.Fields is not null)
+        {
+            var validation = Find("data", "val", "fields").Node.Members.Keys;
+            foreach (var name in names.Where(name => !validation.Contains(name)))
+            {
+                Report($"lacks the field \"{name}\", which data.train.fields has; add it.", "data", "val", "fields");
+            }
+
+            foreach (var name in validation.Where(name => !names.Contains(name)))
+            {
+                Report("is a field that data.train.fields does not have; add it there or remove it here.", "data", "val", "fields", name);
+            }
+        }
+    }
+
+    private void CheckWrapper(OptimWrapperSection? wrapper)
+    {
+        if (wrapper is { Type: OptimWrapperKind.OptimWrapper, LossScale: not null } && !problems.Any("optim_wrapper.type"))
+        {
+            Report("is for \"type\": \"AmpOptimWrapper\"; change the type or remove loss_scale.", "optim_wrapper", "loss_scale");
+        }
+
+        if (wrapper?.ClipGrad is { NormType: not 2 })
+        {
+            Report("must be 2 in this version.", "optim_wrapper", "clip_grad", "norm_type");
+        }
+    }
+
+    /// <summary>MMEngine's own rule: a decay multiplier without a weight decay written in the optimizer is a mistake.</summary>
+    private void CheckParamwise(ParamwiseSection? rules, OptimizerSection? optimizer)
+    {
+        if (rules is null)
+        {
+            return;
+        }
+
+        var written = optimizer is null || Find("optim_wrapper", "optimizer", "weight_decay").Exact;
+        var mults = new[]
+        {
+            ("bias_decay_mult", rules.BiasDecayMult), ("norm_decay_mult", rules.NormDecayMult),
+            ("flat_decay_mult", rules.FlatDecayMult), ("dwconv_decay_mult", rules.DwconvDecayMult),
+        };
+        foreach (var (key, _) in mults.Where(mult => !written && mult.Item2 is not null))
+        {
+            Report(NoBase, "optim_wrapper", "paramwise_cfg", key);
+        }
+
+        foreach (var (key, custom) in rules.CustomKeys)
+        {
+            string[] steps = ["optim_wrapper", "paramwise_cfg", "custom_keys", key];
+            if (custom is { DecayMult: not null, WeightDecay: not null })
+            {
+                Report("has both decay_mult and weight_decay; remove one of them.", steps);
+            }
+            else if (custom.DecayMult is not null && !written)
+            {
+                Report(NoBase, [.. steps, "decay_mult"]);
+            }
+
+            if (custom is { LrMult: not null, Lr: not null })
+            {
+                Report("has both lr_mult and lr; remove one of them.", steps);
+            }
+        }
+    }
+
+    private const string NoBase = "multiplies the optimizer's weight decay, which is not given; add \"weight_decay\": 0.01 to optim_wrapper.optimizer.";
+
+    private void CheckZero(ZeroOptimizationSection zero)
+    {
+        if (zero.Stage > 1)
+        {
+            Report($"is {zero.Stage}, but this version has the stages 0 and 1; use 1.", "zero_optimization", "stage");
+        }
+
+        if (zero.OffloadOptimizer.Device == OffloadDevice.Nvme)
+        {
+            Report("is \"nvme\", which this version does not have; use \"none\" or \"cpu\".", "zero_optimization", "offload_optimizer", "device");
+        }
+
+        if (zero.OffloadParam.Device != OffloadDevice.None)
+        {
+            Report("needs stage 3, which this version does not have; use \"none\".", "zero_optimization", "offload_param", "device");
+        }
+    }
+
+    private void CheckFolders(TrainingConfiguration configuration)
+    {
+        if (File.Exists(configuration.WorkDir))
+        {
+            Report($"names the file {configuration.WorkDir}, but must name a folder.", "work_dir");
+        }
+
+        if (configuration.Checkpoint.Resume.Path is { } checkpoint && !Directory.Exists(checkpoint))
+        {
+            var parent = Path.GetDirectoryName(checkpoint);
+            var near = Directory.Exists(parent)
+                ? NearestName.Find(Path.GetFileName(checkpoint), Directory.EnumerateDirectories(parent).Select(name => Path.GetFileName(name)))
+                : null;
+            Report($"names {checkpoint}, which is not the folder of a checkpoint; "
+                + (near is null ? "correct the path, or write \"auto\" for the newest one in work_dir." : $"did you mean \"{near}\"?"), "checkpoint", "resume");
+        }
+    }
+
+    private void CheckFrozen(IReadOnlyList<string>? frozen)
+    {
+        for (var index = 0; index < frozen?.Count; index++)
+        {
+            if (frozen[index] is { Length: 0 })
+            {
+                Report("is empty, which would freeze every parameter; remove it.", "model", "frozen", $"{index}");
+            }
+        }
+    }
+
+    private void Report(string sentence, params string[] steps)
+    {
+        var path = steps.Aggregate("", ConfigurationNode.Join);
+        if (!problems.Any(path))
+        {
+            problems.Add(Find(steps).Node.Place, path, sentence);
+        }
+    }
+
+    /// <summary>The node at a path, or the one nearest above it.</summary>
+    private (ConfigurationNode Node, bool Exact) Find(params string[] steps)
+    {
+        var node = root;
+        foreach (var step in steps)
+        {
+            if (node.Kind == JsonValueKind.Array && int.TryParse(step, out var index) && index < node.Items.Count)
+            {
+                node = node.Items[index];
+            }
+            else if (!node.Members.TryGetValue(step, out var next))
+            {
+                return (node, false);
+            }
+            else
+            {
+                node = next;
+            }
+        }
+
+        return (node, node.Kind != JsonValueKind.Null);
+    }
+}

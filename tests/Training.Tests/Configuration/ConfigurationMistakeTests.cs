@@ -1,0 +1,190 @@
+using System.Text.Json.Nodes;
+
+namespace OrtZero.Training.Tests;
+
+public sealed class ConfigurationMistakeTests : IDisposable
+{
+    private readonly ConfigurationFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Theory]
+    [InlineData("micro_batchsize", "1", "micro_batchsize is not a known key; did you mean \"micro_batch_size\"?")]
+    [InlineData("gradient_clipping", "1", "gradient_clipping is not a known key; did you mean optim_wrapper.clip_grad.max_norm?")]
+    [InlineData("reduce_bucket_size", "1", "reduce_bucket_size is not a known key; did you mean zero_optimization.reduce_bucket_size?")]
+    [InlineData("log/zzzzzzzz", "1", "log.zzzzzzzz is not a known key; log has \"interval\", \"tensorboard\", \"jsonl\".")]
+    [InlineData("micro_batch_size", "\"8\"", "micro_batch_size is the string \"8\", but must be a whole number. Remove the quotes.")]
+    [InlineData("micro_batch_size", "8.5", "micro_batch_size is 8.5, but must be a whole number.")]
+    [InlineData("micro_batch_size", "0", "micro_batch_size is 0, but must be at least 1.")]
+    [InlineData("micro_batch_size", "3e9", "micro_batch_size is 3e9, but must be a whole number from -2147483648 to 2147483647.")]
+    [InlineData("micro_batch_size", "null", "micro_batch_size is null, but must be a whole number.")]
+    [InlineData("zero_optimization/reduce_bucket_size", "\"auto\"", "zero_optimization.reduce_bucket_size is the string \"auto\", but must be a whole number. \"auto\" is not filled in here; write the value.")]
+    [InlineData("zero_optimization/stage", "2", "zero_optimization.stage is 2, but this version has the stages 0 and 1; use 1.")]
+    [InlineData("zero_optimization/stage", "4", "zero_optimization.stage is 4, but must be at least 0 and at most 3.")]
+    [InlineData("zero_optimization/offload_optimizer/device", "\"nvme\"", "zero_optimization.offload_optimizer.device is \"nvme\", which this version does not have; use \"none\" or \"cpu\".")]
+    [InlineData("zero_optimization/offload_param/device", "\"cpu\"", "zero_optimization.offload_param.device needs stage 3, which this version does not have; use \"none\".")]
+    [InlineData("optim_wrapper/dtype", "\"float16\"", "optim_wrapper.dtype is the string \"float16\", which this version does not have; it has \"float32\".")]
+    [InlineData("optim_wrapper/optimizer/type", "\"SGD\"", "optim_wrapper.optimizer.type is the string \"SGD\", which this version does not have; it has \"AdamW\".")]
+    [InlineData("optim_wrapper/optimizer/type", "\"adamw\"", "optim_wrapper.optimizer.type is the string \"adamw\", which this version does not have; it has \"AdamW\". Did you mean \"AdamW\"?")]
+    [InlineData("optim_wrapper/optimizer/betas", "[0.9]", "optim_wrapper.optimizer.betas is a list of 1, but must be a list of two numbers such as [0.9, 0.999].")]
+    [InlineData("optim_wrapper/optimizer/betas", "[0.9, 1]", "optim_wrapper.optimizer.betas.1 is 1, but must be at least 0 and below 1.")]
+    [InlineData("optim_wrapper/optimizer/lr", "-1", "optim_wrapper.optimizer.lr is -1, but must be at least 0.")]
+    [InlineData("optim_wrapper/type", "\"OptimWrapper\"", "optim_wrapper.loss_scale is for \"type\": \"AmpOptimWrapper\"; change the type or remove loss_scale.")]
+    [InlineData("optim_wrapper/loss_scale", "\"static\"", "optim_wrapper.loss_scale is the string \"static\", but must be \"dynamic\", a number or an object such as {\"init_scale\": 65536}.")]
+    [InlineData("optim_wrapper/clip_grad/norm_type", "1", "optim_wrapper.clip_grad.norm_type must be 2 in this version.")]
+    [InlineData("optim_wrapper/clip_grad", "1.0", "optim_wrapper.clip_grad is 1.0, but must be an object with the keys \"type\", \"max_norm\", \"norm_type\", \"error_if_nonfinite\".")]
+    [InlineData("optim_wrapper/paramwise_cfg/custom_keys/encoder./lr", "1", "optim_wrapper.paramwise_cfg.custom_keys.\"encoder.\" has both lr_mult and lr; remove one of them.")]
+    [InlineData("train_cfg/max_iters", "5", "train_cfg has both max_epochs and max_iters; remove one of them.")]
+    [InlineData("train_cfg/max_epochs", "null", "train_cfg says no end of training; add \"max_epochs\": 3 or \"max_iters\": 1000.")]
+    [InlineData("train_cfg/by_epoch", "false", "train_cfg.by_epoch is false, but training ends by max_epochs; give max_iters instead or remove by_epoch.")]
+    [InlineData("model/loss/labels", "\"label\"", "model.loss.labels names the data field \"label\", which data.train.fields does not have; did you mean \"labels\"?")]
+    [InlineData("model/loss/labels", "null", "model.loss.labels must name the data field with the labels; add \"labels\": \"labels\".")]
+    [InlineData("model/loss/label_smoothing", "1", "model.loss.label_smoothing is 1, but must be at least 0 and below 1.")]
+    [InlineData("model/loss/normalize", "\"global\"", "model.loss.normalize is the string \"global\", which this version does not have; it has \"micro_batch\".")]
+    [InlineData("model/frozen/0", "\"\"", "model.frozen.0 is empty, which would freeze every parameter; remove it.")]
+    [InlineData("model/frozen", "\"a\"", "model.frozen is the string \"a\", but must be a list of strings.")]
+    [InlineData("data/train/fields/image", "5", "data.train.fields.image is 5, but must be a string such as \"train.npy\" or \"train.npz:images\".")]
+    [InlineData("data/train/fields/image", "\"image.bin\"", "data.train.fields.image is the string \"image.bin\", but must be a .npy file or an array of a .npz file (\"file.npz:array\").")]
+    [InlineData("data/val/fields/more", "\"image.npy\"", "data.val.fields.more is a field that data.train.fields does not have; add it there or remove it here.")]
+    [InlineData("data/train/fields/more", "\"image.npy\"", "data.val.fields lacks the field \"more\", which data.train.fields has; add it.")]
+    [InlineData("data/train/fields", "{}", "data.train.fields is empty; name the array of every model input, for example {\"image\": \"train_image.npy\"}.")]
+    [InlineData("execution/provider", "\"gpu\"", "execution.provider is the string \"gpu\", which this version does not have; it has \"cpu\", \"cuda\", \"webgpu\". Did you mean \"cpu\"?")]
+    [InlineData("coordinator/address", "\"nowhere\"", "coordinator.address is the string \"nowhere\", but must be a string such as \"embedded\", \"none\" or \"host:5050\".")]
+    [InlineData("coordinator/port", "70000", "coordinator.port is 70000, but must be at least 0 and at most 65535.")]
+    [InlineData("log/jsonl", "\"yes\"", "log.jsonl is the string \"yes\", but must be true or false.")]
+    [InlineData("log/interval", "[]", "log.interval is an empty list, but must be a whole number.")]
+    [InlineData("work_dir", "\"\"", "work_dir is an empty string, but must be a path.")]
+    public void One_mistake_is_one_sentence_with_its_key_and_the_fix(string path, string value, string sentence)
+    {
+        var problem = Assert.Single(_folder.ProblemsWith(path, JsonNode.Parse(value)));
+
+        Assert.Matches("^.*cfg\\.json line [0-9]+: ", problem);
+        Assert.EndsWith(": " + sentence, problem, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_mistake_is_reported_with_the_line_it_stands_on()
+    {
+        var line = ConfigurationFolder.Valid[..ConfigurationFolder.Valid.IndexOf("\"micro_batch_size\"", StringComparison.Ordinal)].Count(letter => letter == '\n') + 1;
+
+        var problem = Assert.Single(_folder.Problems(ConfigurationFolder.Valid.Replace("_size\": 8", "_size\": -8", StringComparison.Ordinal)));
+
+        Assert.Equal($"{_folder.FilePath} line {line}: micro_batch_size is -8, but must be at least 1.", problem);
+    }
+
+    [Fact]
+    public void All_mistakes_are_listed_at_once()
+    {
+        var exception = Assert.Throws<ConfigurationException>(() => _folder.Load("""
+            { "model": { "path": "modle.onnx", "loss": { "type": "cros_entropy", "output": "logits" } },
+              "data": { "train": { "fields": { "image": "imag.npy" } } },
+              "train_cfg": { "max_epochs": "three" }, "micro_batch_size": 0,
+              "optim_wrapper": { "optimiser": {} },
+              "micro_batch_size": 4 }
+            """));
+
+        Assert.Equal(7, exception.Problems.Count);
+        Assert.Contains(exception.Problems, problem => problem.Contains("names " + Path.Combine(_folder.Folder, "modle.onnx") + ", which does not exist; did you mean \"model.onnx\"?", StringComparison.Ordinal));
+        Assert.Contains(exception.Problems, problem => problem.Contains("model.loss.type is the string \"cros_entropy\", which this version does not have; it has \"cross_entropy\", \"mse\", \"output\". Did you mean \"cross_entropy\"?", StringComparison.Ordinal));
+        Assert.Contains(exception.Problems, problem => problem.Contains("data.train.fields.image names", StringComparison.Ordinal) && problem.Contains("did you mean \"image.npy\"?", StringComparison.Ordinal));
+        Assert.Contains(exception.Problems, problem => problem.EndsWith("train_cfg.max_epochs is the string \"three\", but must be a whole number.", StringComparison.Ordinal));
+        Assert.Contains(exception.Problems, problem => problem.Contains("micro_batch_size is given twice, the first time in ", StringComparison.Ordinal));
+        Assert.Contains(exception.Problems, problem => problem.EndsWith("optim_wrapper.optimiser is not a known key; did you mean \"optimizer\"?", StringComparison.Ordinal));
+        Assert.Contains(exception.Problems, problem => problem.EndsWith("optim_wrapper.optimizer is missing; add \"optimizer\": { … }.", StringComparison.Ordinal));
+        Assert.All(exception.Problems, problem => Assert.Contains(problem, exception.Message, StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("", "line 1 column 1")]
+    [InlineData("{", "line 1 column 2")]
+    [InlineData("{\n  \"a\": tru }", "line 2 column")]
+    [InlineData("{\n \"é\": 1 1}", "line 2 column 9")]
+    [InlineData("{} x", "line 1 column 4")]
+    [InlineData("{ \"a\": NaN }", "line 1 column 8")]
+    [InlineData("{ 'a': 1 }", "line 1 column 3")]
+    public void Malformed_json_is_reported_with_line_and_column(string json, string position)
+    {
+        var problem = Assert.Single(_folder.Problems(json));
+
+        Assert.Contains(position, problem, StringComparison.Ordinal);
+        Assert.Contains("this is not JSON", problem, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("[]")]
+    [InlineData("5")]
+    [InlineData("null")]
+    public void A_file_that_is_no_object_is_refused(string json)
+    {
+        Assert.Contains("must be an object with the keys \"model\"", Assert.Single(_folder.Problems(json)), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Half_a_surrogate_pair_is_a_mistake_of_its_line()
+    {
+        Assert.Contains("line 2: this string has an incomplete", Assert.Single(_folder.Problems("{\n\"work_dir\": \"\\ud800\" }")), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_file_that_is_not_UTF8_is_refused()
+    {
+        File.WriteAllBytes(_folder.FilePath, [0x7B, 0xFF, 0x7D]);
+
+        var exception = Assert.Throws<ConfigurationException>(() => TrainingConfiguration.Load(_folder.FilePath));
+
+        Assert.Equal($"{_folder.FilePath}: this is not UTF-8 text; save it in UTF-8.", exception.Message);
+    }
+
+    [Fact]
+    public void A_missing_configuration_names_the_file_that_was_probably_meant()
+    {
+        _folder.Load(ConfigurationFolder.Valid);
+        var path = Path.Combine(_folder.Folder, "cgf.json");
+
+        var exception = Assert.Throws<ConfigurationException>(() => TrainingConfiguration.Load(path));
+
+        Assert.Equal($"The configuration {path} cannot be read: it names {path}, which does not exist; did you mean \"cfg.json\"?", exception.Message);
+    }
+
+    [Fact]
+    public void A_checkpoint_that_is_not_there_is_refused()
+    {
+        Assert.Contains("checkpoint.resume names", Assert.Single(_folder.ProblemsWith("checkpoint/resume", "nowhere")), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_work_folder_that_is_a_file_is_refused()
+    {
+        Assert.Contains("work_dir names the file", Assert.Single(_folder.ProblemsWith("work_dir", "image.npy")), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Decay_multipliers_need_a_weight_decay_to_multiply()
+    {
+        var problems = _folder.ProblemsWith("optim_wrapper/optimizer/weight_decay", null);
+
+        Assert.Equal(2, problems.Count);
+        Assert.All(problems, problem => Assert.EndsWith(
+            "_decay_mult multiplies the optimizer's weight decay, which is not given; add \"weight_decay\": 0.01 to optim_wrapper.optimizer.",
+            problem, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Decay_multipliers_of_custom_keys_need_a_weight_decay_too()
+    {
+        var problems = _folder.Problems(
+            ConfigurationFolder.Valid,
+            "optim_wrapper.optimizer={\"type\": \"AdamW\", \"lr\": 1}",
+            "optim_wrapper.paramwise_cfg={\"custom_keys\": {\"a.\": {\"decay_mult\": 0}}}");
+
+        Assert.Contains("custom_keys.\"a.\".decay_mult multiplies the optimizer's weight decay, which is not given", Assert.Single(problems), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Settings_of_a_cross_entropy_are_refused_elsewhere()
+    {
+        var problems = _folder.Problems(ConfigurationFolder.Valid, "model.loss.type=mse", "model.loss.label_smoothing=0.1", "model.loss.ignore_index=-1", "evaluation.metric=token_accuracy");
+
+        Assert.Equal(3, problems.Count);
+    }
+}

@@ -1,0 +1,120 @@
+namespace OrtZero.Training.Tests;
+
+public sealed class TrainingConfigurationTests : IDisposable
+{
+    private readonly ConfigurationFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public void A_full_configuration_is_read_into_its_sections()
+    {
+        var configuration = _folder.Load(ConfigurationFolder.Valid);
+
+        Assert.Equal(Path.Combine(_folder.Folder, "model.onnx"), configuration.Model.Path);
+        Assert.Equal(["encoder.patch"], configuration.Model.Frozen);
+        Assert.Equal(LossKind.CrossEntropy, configuration.Model.Loss.Type);
+        Assert.Equal(-100, configuration.Model.Loss.IgnoreIndex);
+        Assert.Equal(["image", "labels"], configuration.Data.Train.Fields.Keys);
+        Assert.Equal(new DataFieldSource(Path.Combine(_folder.Folder, "arrays.npz"), "labels"), configuration.Data.Train.Fields["labels"]);
+        Assert.True(configuration.Data.Train.Shuffle);
+        Assert.False(configuration.Data.Train.DropLast);
+        Assert.NotNull(configuration.Data.Val);
+        Assert.Equal(3, configuration.TrainCfg.MaxEpochs);
+        Assert.Null(configuration.TrainCfg.MaxIters);
+        Assert.Equal(8, configuration.MicroBatchSize);
+        Assert.Equal(OptimWrapperKind.AmpOptimWrapper, configuration.OptimWrapper.Type);
+        Assert.Equal(new LossScaleSection(), configuration.OptimWrapper.EffectiveLossScale);
+        Assert.Equal(new OptimizerSection { Type = OptimizerKind.AdamW, Lr = 1e-4, Betas = new Betas(0.9, 0.95), WeightDecay = 0.05 }, configuration.OptimWrapper.Optimizer);
+        Assert.Equal(1, configuration.OptimWrapper.ClipGrad!.MaxNorm);
+        Assert.Equal(4, configuration.OptimWrapper.AccumulativeCounts);
+        Assert.Equal(0, configuration.OptimWrapper.ParamwiseCfg!.NormDecayMult);
+        Assert.Null(configuration.OptimWrapper.ParamwiseCfg.FlatDecayMult);
+        Assert.Equal(0.1, configuration.OptimWrapper.ParamwiseCfg.CustomKeys["encoder."].LrMult);
+        Assert.Equal(1, configuration.ZeroOptimization.Stage);
+        Assert.Equal(5_000_000, configuration.ZeroOptimization.ReduceBucketSize);
+        Assert.True(configuration.Randomness.Deterministic);
+        Assert.Equal(1, configuration.Execution.IntraOpThreads);
+        Assert.True(configuration.Checkpoint.Resume.Auto);
+        Assert.True(configuration.Coordinator.Address.IsEmbedded);
+        Assert.True(configuration.Log.Tensorboard);
+        Assert.Equal(Path.Combine(_folder.Folder, "work", "run"), configuration.WorkDir);
+        Assert.Empty(configuration.Warnings);
+    }
+
+    [Fact]
+    public void What_is_left_out_has_the_documented_defaults()
+    {
+        var configuration = _folder.Load("""
+            { "model": { "path": "model.onnx", "loss": { "type": "output", "output": "loss" } },
+              "data": { "train": { "fields": { "image": "image.npy" } } },
+              "train_cfg": { "max_iters": 20 }, "micro_batch_size": 2,
+              "optim_wrapper": { "optimizer": { "type": "AdamW", "lr": 0.001 } } }
+            """);
+
+        Assert.Equal(Betas.Default, configuration.OptimWrapper.Optimizer.Betas);
+        Assert.Null(configuration.OptimWrapper.Optimizer.WeightDecay);
+        Assert.Equal(0.01, configuration.OptimWrapper.Optimizer.EffectiveWeightDecay);
+        Assert.Null(configuration.OptimWrapper.EffectiveLossScale);
+        Assert.Null(configuration.OptimWrapper.ClipGrad);
+        Assert.Equal(1, configuration.OptimWrapper.AccumulativeCounts);
+        Assert.Equal(1000, configuration.TrainCfg.EffectiveValInterval);
+        Assert.Equal(0, configuration.ZeroOptimization.Stage);
+        Assert.Null(configuration.Execution.IntraOpThreads);
+        Assert.Null(configuration.Checkpoint.Interval);
+        Assert.Equal(ResumeChoice.None, configuration.Checkpoint.Resume);
+        Assert.Equal(Path.Combine(_folder.Folder, "work"), configuration.WorkDir);
+    }
+
+    [Fact]
+    public void Comments_trailing_commas_and_a_byte_order_mark_are_accepted()
+    {
+        var text = "\uFEFF// what it is for\n" + ConfigurationFolder.Valid.Replace("\"work/run\"", "\"work/run\", /* the end */", StringComparison.Ordinal);
+
+        Assert.Equal(8, _folder.Load(text).MicroBatchSize);
+    }
+
+    [Theory]
+    [InlineData("\"dynamic\"", 65536, true)]
+    [InlineData("512", 512, false)]
+    [InlineData("512.5", 512.5, false)]
+    [InlineData("{ \"init_scale\": 1024, \"growth_interval\": 10 }", 1024, true)]
+    public void A_loss_scale_is_a_word_a_number_or_an_object(string value, double scale, bool dynamic)
+    {
+        var lossScale = _folder.Load(ConfigurationFolder.Valid, $"optim_wrapper.loss_scale={value}").OptimWrapper.EffectiveLossScale!;
+
+        Assert.Equal(scale, lossScale.InitScale);
+        Assert.Equal(dynamic, lossScale.Dynamic);
+    }
+
+    [Theory]
+    [InlineData("none", false, null, 0)]
+    [InlineData("embedded", true, null, 0)]
+    [InlineData("node7.cluster:5050", false, "node7.cluster", 5050)]
+    [InlineData("[::1]:5050", false, "::1", 5050)]
+    public void A_coordinator_is_embedded_absent_or_an_address(string value, bool embedded, string? host, int port)
+    {
+        var address = _folder.Load(ConfigurationFolder.Valid, $"coordinator.address={value}").Coordinator.Address;
+
+        Assert.Equal(new CoordinatorAddress(embedded, host, port), address);
+    }
+
+    [Fact]
+    public void A_checkpoint_to_resume_is_found_beside_the_configuration()
+    {
+        Directory.CreateDirectory(Path.Combine(_folder.Folder, "old", "step-5"));
+
+        var resume = _folder.Load(ConfigurationFolder.Valid, "checkpoint.resume=old/step-5").Checkpoint.Resume;
+
+        Assert.Equal(Path.Combine(_folder.Folder, "old", "step-5"), resume.Path);
+    }
+
+    [Fact]
+    public void Keys_of_DeepSpeed_that_do_nothing_here_are_accepted_and_said_to_do_nothing()
+    {
+        var configuration = _folder.Load(ConfigurationFolder.Valid, "zero_optimization.contiguous_gradients=false", "zero_optimization.sub_group_size=1e9");
+
+        var warning = Assert.Single(configuration.Warnings);
+        Assert.Contains("zero_optimization.contiguous_gradients has no effect", warning, StringComparison.Ordinal);
+    }
+}
