@@ -1,0 +1,11 @@
+namespace OrtZero.Autograd;
+
+/// <summary>How gradients are written into the graph.</summary>
+public sealed record GradientOptions
+{
+    /// <summary>
+    /// <c>true</c> (default): operators of <c>OrtZero.Kernels</c> where they exist, which only the CPU runs.
+    /// <c>false</c>: standard ONNX operators only, which every execution provider runs.
+    /// </summary>
+    public bool FusedKernels { get; init; } = true;
+}

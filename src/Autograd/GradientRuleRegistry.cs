@@ -1,0 +1,27 @@
+using OrtZero.Autograd.Internal;
+using OrtZero.Autograd.Rules;
+
+namespace OrtZero.Autograd;
+
+/// <summary>The operators that gradients can pass, and those that are known to have none.</summary>
+public static class GradientRuleRegistry
+{
+    /// <summary>Domain ("" is the standard one) and name of every operator with a rule, sorted.</summary>
+    public static IReadOnlyList<(string Domain, string Operator)> Operators { get; }
+
+    internal static GradientRuleSet Rules { get; } = new();
+
+    static GradientRuleRegistry()
+    {
+        ElementwiseRules.Register(Rules);
+        ActivationRules.Register(Rules);
+        MatrixRules.Register(Rules);
+        ShapeRules.Register(Rules);
+        GatherRules.Register(Rules);
+        ReduceRules.Register(Rules);
+        NormalizationRules.Register(Rules);
+        ConvolutionRules.Register(Rules);
+        LogicRules.Register(Rules);
+        Operators = [.. Rules.Operators.Order()];
+    }
+}

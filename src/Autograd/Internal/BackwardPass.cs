@@ -1,0 +1,93 @@
+using OrtZero.Onnx;
+using OrtZero.Onnx.Protobuf;
+
+namespace OrtZero.Autograd.Internal;
+
+/// <summary>
+/// Reverse-mode differentiation: walks the forward nodes from last to first and asks the rule of each node between a trainable parameter
+/// and the loss for its inputs' gradients. Nodes without a trainable parameter behind them are never visited.
+/// </summary>
+internal sealed class BackwardPass
+{
+    private readonly GraphEmitter _graph;
+    private readonly GradientRuleSet _rules;
+    private readonly NodeProto[] _forward;
+    private readonly IReadOnlySet<string> _trainable;
+    private readonly HashSet<string> _wanted;
+    private readonly GradientStore _store;
+
+    public BackwardPass(GraphEmitter graph, GradientRuleSet rules, NodeProto[] forward, IReadOnlySet<string> trainable)
+    {
+        _graph = graph;
+        _rules = rules;
+        _forward = forward;
+        _trainable = trainable;
+        _store = new GradientStore(graph);
+        _wanted = new HashSet<string>(trainable, StringComparer.Ordinal);
+        foreach (var node in forward)
+        {
+            if (_rules.IsDifferentiable(node.Domain, node.OpType) && NodeInputs.Of(node).Any(_wanted.Contains))
+            {
+                _wanted.UnionWith(node.Output.Where(IsReal));
+            }
+        }
+    }
+
+    /// <summary>Whether a trainable parameter lies behind the value.</summary>
+    public bool IsWanted(string value) => _wanted.Contains(value);
+
+    /// <summary>Writes the backward pass that begins with the gradient of one value.</summary>
+    public void Run(Value output, Value gradient)
+    {
+        _store.Add(output.Name, new Contribution(gradient));
+        foreach (var node in _forward.Reverse())
+        {
+            if (!node.Output.Any(_store.Has) || !_rules.IsDifferentiable(node.Domain, node.OpType)
+                || !NodeInputs.Of(node).Any(_wanted.Contains))
+            {
+                continue;
+            }
+
+            if (!_rules.TryGet(node.Domain, node.OpType, out var rule))
+            {
+                throw new UnsupportedOperatorException(RuleContext.NameOf(node), RuleContext.OperatorOf(node), ParameterBehind(node));
+            }
+
+            _graph.Scope = $"{RuleContext.NameOf(node)}_grad";
+            rule!(new RuleContext(node, _graph, _store, _wanted, ParameterBehind));
+        }
+    }
+
+    /// <summary>The finished gradient of a parameter, or <c>null</c> if the loss does not depend on it.</summary>
+    public Value? Gradient(Value parameter)
+    {
+        _graph.Scope = $"{parameter.Name}_grad";
+        return _store.Sum(parameter) is { } sum ? _graph.Expand(sum, parameter.Shape) : null;
+    }
+
+    private bool IsReal(string value) =>
+        value.Length > 0 && (!_graph.TryFind(value, out var description) || description.Type.IsFloatingPoint());
+
+    private string ParameterBehind(NodeProto node)
+    {
+        var seen = new HashSet<NodeProto>();
+        var open = new Queue<NodeProto>([node]);
+        while (open.TryDequeue(out var current))
+        {
+            foreach (var input in NodeInputs.Of(current).Where(_wanted.Contains))
+            {
+                if (_trainable.Contains(input))
+                {
+                    return input;
+                }
+
+                if (_graph.Producer(input) is { } producer && seen.Add(producer))
+                {
+                    open.Enqueue(producer);
+                }
+            }
+        }
+
+        throw new InvalidOperationException($"Node '{RuleContext.NameOf(node)}' has no trainable parameter behind it.");
+    }
+}

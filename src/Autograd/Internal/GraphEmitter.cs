@@ -1,0 +1,180 @@
+using System.Globalization;
+using Google.Protobuf;
+using OrtZero.Kernels;
+using OrtZero.Onnx;
+using OrtZero.Onnx.Protobuf;
+
+namespace OrtZero.Autograd.Internal;
+
+/// <summary>
+/// Writes nodes into a graph and knows the type and shape of what they give. A node that was written before with the same inputs and
+/// attributes is used again, so rules need not share common parts themselves. The operators are in the other parts of this class.
+/// </summary>
+internal sealed partial class GraphEmitter
+{
+    private readonly GraphProto _graph;
+    private readonly ValueTable _values;
+    private readonly GradientOptions _options;
+    private readonly Dictionary<string, NodeProto> _producers = new(StringComparer.Ordinal);
+    private readonly Dictionary<ByteString, NodeProto> _written = [];
+    private readonly Dictionary<ByteString, Value> _constants = [];
+    private readonly HashSet<string> _names = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, int> _counters = new(StringComparer.Ordinal);
+
+    public GraphEmitter(GraphProto graph, ValueTable values, long opset, GradientOptions options)
+    {
+        _graph = graph;
+        _values = values;
+        _options = options;
+        Opset = opset;
+        foreach (var node in graph.Node)
+        {
+            Register(node);
+            _names.Add(node.Name);
+        }
+
+        _names.UnionWith(graph.Input.Select(input => input.Name));
+        _names.UnionWith(graph.Output.Select(output => output.Name));
+        _names.UnionWith(graph.Initializer.Select(tensor => tensor.Name));
+    }
+
+    /// <summary>The version of the default operator set that the written nodes need; grows when a newer form is written.</summary>
+    public long Opset { get; private set; }
+
+    /// <summary>What the names of written nodes and values begin with, so that a profile shows where they belong.</summary>
+    public string Scope { get; set; } = "";
+
+    /// <summary>Whether a fused operator may be written for values of this type.</summary>
+    public bool CanFuse(string operatorName, TensorElementType type) =>
+        _options.FusedKernels && type == TensorElementType.Float && KernelLibrary.Contains(operatorName);
+
+    /// <summary>The node that gives a value; <c>null</c> for graph inputs and initializers.</summary>
+    public NodeProto? Producer(string value) => _producers.GetValueOrDefault(value);
+
+    /// <summary>A value of the graph as it stands, by name.</summary>
+    public Value Find(string name) => _values[name];
+
+    /// <summary>A value of the graph as it stands, if its type and shape are known.</summary>
+    public bool TryFind(string name, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out Value? value) => _values.TryGet(name, out value);
+
+    /// <summary>The value if it is known to be the same in every run, else <c>null</c>.</summary>
+    public TensorProto? Constant(string name) => _values.Constant(name);
+
+    /// <summary>Adds an output to a node that was written or imported before, e.g. the statistics of a LayerNormalization.</summary>
+    public Value AddOutput(NodeProto node, int index, TensorElementType type, long[] shape)
+    {
+        while (node.Output.Count <= index)
+        {
+            node.Output.Add("");
+        }
+
+        if (node.Output[index].Length == 0)
+        {
+            node.Output[index] = UniqueName($"{node.Output[0]}/output_{index}");
+            _producers[node.Output[index]] = node;
+        }
+
+        var value = new Value(node.Output[index], type, shape);
+        _values.Add(value);
+        return value;
+    }
+
+    /// <summary>Adds a graph input.</summary>
+    public Value AddInput(string name, TensorElementType type, long[] shape)
+    {
+        var value = new Value(name, type, shape);
+        _values.Add(value);
+        _names.Add(name);
+        return value;
+    }
+
+    /// <summary>Writes one node with one output.</summary>
+    public Value Node(
+        string operatorName,
+        ReadOnlySpan<Value> inputs,
+        TensorElementType type,
+        long[] shape,
+        Action<NodeProto>? attributes = null,
+        string domain = "") => Nodes(operatorName, inputs, [(type, shape)], attributes, domain)[0];
+
+    /// <summary>Writes one node.</summary>
+    public Value[] Nodes(
+        string operatorName,
+        ReadOnlySpan<Value> inputs,
+        ReadOnlySpan<(TensorElementType Type, long[] Shape)> outputs,
+        Action<NodeProto>? attributes = null,
+        string domain = "")
+    {
+        var node = new NodeProto { OpType = operatorName, Domain = domain };
+        foreach (var input in inputs)
+        {
+            node.Input.Add(input.Name);
+        }
+
+        attributes?.Invoke(node);
+        var key = node.ToByteString();
+        if (!_written.TryGetValue(key, out var known) || known.Output.Count < outputs.Length)
+        {
+            node.Name = UniqueName($"{Scope}/{operatorName}");
+            for (var i = 0; i < outputs.Length; i++)
+            {
+                node.Output.Add(UniqueName(i == 0 ? $"{node.Name}_output" : $"{node.Name}_output_{i}"));
+                _values.Add(new Value(node.Output[i], outputs[i].Type, outputs[i].Shape));
+            }
+
+            _graph.Node.Add(node);
+            Register(node);
+            _written[key] = known = node;
+        }
+
+        var results = new Value[outputs.Length];
+        for (var i = 0; i < results.Length; i++)
+        {
+            results[i] = new Value(known.Output[i], outputs[i].Type, outputs[i].Shape);
+        }
+
+        return results;
+    }
+
+    /// <summary>A constant tensor; equal ones are stored once.</summary>
+    public Value Tensor(TensorElementType type, long[] shape, byte[] data)
+    {
+        var tensor = TensorFactory.Raw("", type, shape, data);
+        var key = tensor.ToByteString();
+        if (!_constants.TryGetValue(key, out var value))
+        {
+            tensor.Name = UniqueName("constant");
+            _graph.Initializer.Add(tensor);
+            value = new Value(tensor.Name, type, shape);
+            _values.Add(value);
+            _values.SetConstant(tensor.Name, tensor);
+            _constants[key] = value;
+        }
+
+        return value;
+    }
+
+    private void Register(NodeProto node)
+    {
+        foreach (var output in node.Output)
+        {
+            if (output.Length > 0)
+            {
+                _producers[output] = node;
+                _names.Add(output);
+            }
+        }
+    }
+
+    private string UniqueName(string wanted)
+    {
+        var name = wanted;
+        while (!_names.Add(name))
+        {
+            var number = _counters[wanted] = _counters.GetValueOrDefault(wanted) + 1;
+            name = string.Create(CultureInfo.InvariantCulture, $"{wanted}_{number}");
+        }
+
+        return name;
+    }
+}

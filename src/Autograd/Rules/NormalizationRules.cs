@@ -1,0 +1,113 @@
+using OrtZero.Autograd.Internal;
+using OrtZero.Kernels;
+using OrtZero.Onnx;
+
+namespace OrtZero.Autograd.Rules;
+
+/// <summary>Normalization layers. x̂ is the normalized input before scale and bias, r the inverse standard deviation.</summary>
+internal static class NormalizationRules
+{
+    public static void Register(GradientRuleSet rules)
+    {
+        rules.Add("LayerNormalization", LayerNormalization);
+        rules.Add("BatchNormalization", BatchNormalization);
+    }
+
+    /// <summary>
+    /// With b = dy·scale: dx = r·(b - mean(b) - x̂·mean(b·x̂)), dscale = Σ dy·x̂, dbias = Σ dy. Mean and r are outputs of the operator.
+    /// </summary>
+    private static void LayerNormalization(RuleContext context)
+    {
+        var graph = context.Graph;
+        var x = context.X;
+        var scale = context.Input(1);
+        var axis = context.Axis("axis", -1);
+        var shape = x.Shape;
+        long[] statistics = [.. shape.AsSpan(0, axis), .. Enumerable.Repeat(1L, shape.Length - axis)];
+        var statisticsType = x.Type == TensorElementType.Double ? TensorElementType.Double : TensorElementType.Float;
+        var mean = graph.Cast(context.ExtraOutput(1, statisticsType, statistics), x.Type);
+        var inverse = graph.Cast(context.ExtraOutput(2, statisticsType, statistics), x.Type);
+        var hasBias = context.HasInput(2);
+        if (graph.CanFuse("LayerNormalizationGrad", x.Type) && Shapes.Same(scale.Shape, shape.AsSpan(axis)))
+        {
+            var results = graph.Nodes(
+                "LayerNormalizationGrad", [context.DY, x, scale, mean, inverse],
+                [(x.Type, shape), (x.Type, scale.Shape), (x.Type, scale.Shape)],
+                node => node.SetInt("axis", axis), KernelLibrary.Domain);
+            context.Give(0, results[0]);
+            context.Give(1, results[1]);
+            if (hasBias)
+            {
+                context.Give(2, results[2]);
+            }
+
+            return;
+        }
+
+        var normalized = graph.Mul(graph.Sub(x, mean), inverse);
+        if (context.Needs(0))
+        {
+            var axes = Shapes.Range(shape.Length)[axis..];
+            var share = 1.0 / Math.Max(1, Shapes.Count(shape.AsSpan(axis)));
+            var weighted = graph.Mul(context.DY, scale);
+            var centered = graph.Sub(weighted, graph.Mul(graph.ReduceSum(weighted, axes), share));
+            var along = graph.Mul(graph.ReduceSum(graph.Mul(weighted, normalized), axes), share);
+            context.Give(0, graph.Mul(graph.Sub(centered, graph.Mul(normalized, along)), inverse));
+        }
+
+        if (context.Needs(1))
+        {
+            context.Give(1, graph.Mul(context.DY, normalized));
+        }
+
+        if (hasBias)
+        {
+            context.Give(2, context.DY);
+        }
+    }
+
+    /// <summary>
+    /// Inference mode, the running statistics being constants: dx = dy·scale·r, dscale = r·Σ dy·(x - mean), dbias = Σ dy, with the sums over
+    /// everything but the channels (axis 1).
+    /// </summary>
+    private static void BatchNormalization(RuleContext context)
+    {
+        if (context.Node.GetInt("training_mode", 0) != 0)
+        {
+            throw context.Unsupported("it runs in training mode, which has no gradient rule (export the model in evaluation mode)");
+        }
+
+        if (context.Needs(3) || context.Needs(4))
+        {
+            throw context.Unsupported("its running mean and variance are statistics, not parameters");
+        }
+
+        var graph = context.Graph;
+        var x = context.X;
+        var channels = x.Shape.Length > 1 ? x.Shape[1] : 1;
+        long[] perChannel = [channels, .. Enumerable.Repeat(1L, Math.Max(0, x.Shape.Length - 2))];
+        var epsilon = context.Node.GetFloat("epsilon", 1e-5f);
+        var variance = graph.Cast(context.Input(4), x.Type);
+        var inverse = graph.Div(1, graph.Sqrt(graph.Add(variance, epsilon)));
+        var dy = context.DY;
+        if (context.Needs(0))
+        {
+            context.Give(0, graph.Mul(dy, graph.Reshape(graph.Mul(graph.Cast(context.Input(1), x.Type), inverse), perChannel)));
+        }
+
+        if (context.Needs(1))
+        {
+            var mean = graph.Reshape(graph.Cast(context.Input(3), x.Type), perChannel);
+            var sum = SumPerChannel(graph, graph.Mul(dy, graph.Sub(x, mean)));
+            context.Give(1, graph.Cast(graph.Mul(sum, inverse), context.Input(1).Type));
+        }
+
+        if (context.Needs(2))
+        {
+            context.Give(2, graph.Cast(SumPerChannel(graph, dy), context.Input(2).Type));
+        }
+    }
+
+    private static Value SumPerChannel(GraphEmitter graph, Value x) =>
+        graph.ReduceSum(x, [.. Shapes.Range(x.Shape.Length).Where(axis => axis != 1)], keep: false);
+}

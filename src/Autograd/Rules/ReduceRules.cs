@@ -1,0 +1,58 @@
+using OrtZero.Autograd.Internal;
+
+namespace OrtZero.Autograd.Rules;
+
+/// <summary>Sums, means and extremes over axes.</summary>
+internal static class ReduceRules
+{
+    public static void Register(GradientRuleSet rules)
+    {
+        rules.Add("ReduceSum", context => Reduction(context, (_, dy, _, _) => dy));
+        rules.Add("ReduceMean", context => Reduction(
+            context, (graph, dy, x, y) => graph.Mul(dy, (double)Shapes.Count(y.Shape) / Math.Max(1, Shapes.Count(x.Shape)))));
+        rules.Add("ReduceSumSquare", context => Reduction(context, (graph, dy, x, _) => graph.Mul(graph.Mul(dy, 2), x)));
+        rules.Add("ReduceL1", context => Reduction(context, (graph, dy, x, _) => graph.Mul(dy, graph.Unary("Sign", x))));
+        rules.Add("ReduceLogSumExp", context => Reduction(context, (graph, dy, x, y) => graph.Mul(dy, graph.Exp(graph.Sub(x, y)))));
+        rules.Add("ReduceLogSum", context => Reduction(context, (graph, dy, _, y) => graph.Div(dy, graph.Exp(y))));
+        rules.Add("ReduceMax", context => Reduction(context, Extremum));
+        rules.Add("ReduceMin", context => Reduction(context, Extremum));
+        rules.Add("ReduceL2", context => Reduction(context, Norm));
+    }
+
+    /// <summary>Calls the rule with dy and y in the shape that keepdims gives, so that they broadcast against x.</summary>
+    private static void Reduction(RuleContext context, UnaryRule rule)
+    {
+        var graph = context.Graph;
+        var rank = context.X.Shape.Length;
+        var axes = context.Integers("axes", 1);
+        if (axes is null or { Length: 0 })
+        {
+            if (context.Node.GetInt("noop_with_empty_axes", 0) != 0)
+            {
+                context.GiveBroadcast(0, rule(graph, context.BroadcastDY, context.X, context.Y));
+                return;
+            }
+
+            axes = Shapes.Range(rank);
+        }
+
+        var kept = Shapes.Reduced(context.X.Shape, Array.ConvertAll(Shapes.Axes(axes, rank), axis => (long)axis), keep: true);
+        context.GiveBroadcast(0, rule(graph, graph.Reshape(context.DY, kept), context.X, graph.Reshape(context.Y, kept)));
+    }
+
+    /// <summary>Equal extremes share the gradient evenly, as PyTorch's amax and amin do.</summary>
+    private static Value Extremum(GraphEmitter graph, Value dy, Value x, Value y)
+    {
+        var hits = graph.Cast(graph.Equal(x, y), x.Type);
+        var count = graph.ReduceSum(hits, Shapes.BroadcastAxes(x.Shape, y.Shape));
+        return graph.Mul(graph.Div(dy, count), hits);
+    }
+
+    /// <summary>dy·x/y, and 0 where the norm is 0.</summary>
+    private static Value Norm(GraphEmitter graph, Value dy, Value x, Value y)
+    {
+        var zero = graph.Scalar(y.Type, 0);
+        var isZero = graph.Equal(y, zero);
+        return graph.Mul(graph.Where(isZero, zero, graph.Div(dy, graph.Where(isZero, graph.Scalar(y.Type, 1), y))), x);
+    }
+}

@@ -1,0 +1,38 @@
+using OrtZero.Onnx;
+
+namespace OrtZero.Autograd;
+
+/// <summary>
+/// Forward pass, loss and backward pass in one model. Graph inputs: those of the original model (static shapes), the labels, then every
+/// trainable parameter. Graph outputs: the loss (a scalar) and one gradient per trainable parameter. Everything else, frozen parameters
+/// included, is an initializer.
+/// </summary>
+public sealed class TrainingGraph
+{
+    /// <summary>
+    /// The session optimizers that must be off for a training graph: the first removes Dropout although training needs it, the second
+    /// merges values that a graph pass recomputes on purpose.
+    /// </summary>
+    public static IReadOnlyList<string> DisabledOptimizers { get; } = ["EliminateDropout", "CommonSubexpressionElimination"];
+
+    /// <summary>The model to run.</summary>
+    public required OnnxModel Model { get; init; }
+
+    /// <summary>The inputs of the original model that the loss depends on, in the model's order, without labels and parameters.</summary>
+    public required IReadOnlyList<string> ModelInputs { get; init; }
+
+    /// <summary>The graph input for labels, or <c>null</c> where the model computes its own loss.</summary>
+    public required string? LabelsInput { get; init; }
+
+    /// <summary>The trainable parameters in the order asked for, which is also the order of their graph inputs and outputs.</summary>
+    public required IReadOnlyList<TrainableParameter> Parameters { get; init; }
+
+    /// <summary>
+    /// Frozen parameters that are graph inputs and so must be fed. <see cref="TrainingGraphBuilder"/> keeps frozen parameters as
+    /// initializers and leaves this empty; graph passes and imported training artifacts may not.
+    /// </summary>
+    public IReadOnlyList<string> FrozenInputs { get; init; } = [];
+
+    /// <summary>The graph output that holds the loss, a scalar.</summary>
+    public required string LossName { get; init; }
+}
