@@ -1,4 +1,3 @@
-using OrtZero.Onnx;
 
 namespace OrtZero.Autograd.Internal;
 

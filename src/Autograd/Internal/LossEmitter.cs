@@ -1,4 +1,3 @@
-using OrtZero.Kernels;
 using OrtZero.Onnx;
 
 namespace OrtZero.Autograd.Internal;
@@ -36,7 +35,7 @@ internal sealed class LossEmitter(GraphEmitter graph, LossOptions options)
         var results = graph.Nodes(
             "CrossEntropy", [scores, labels], [(scores.Type, []), (scores.Type, scores.Shape)],
             node => node.SetInt("ignore_index", options.IgnoreIndex).SetFloat("label_smoothing", (float)options.LabelSmoothing),
-            KernelLibrary.Domain);
+            FusedOperators.Domain);
         return (results[0], results[1]);
     }
 

@@ -1,4 +1,3 @@
-using OrtZero.Kernels;
 using OrtZero.Onnx.Protobuf;
 
 namespace OrtZero.Autograd.Internal;

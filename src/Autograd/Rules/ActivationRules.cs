@@ -1,5 +1,4 @@
 using OrtZero.Autograd.Internal;
-using OrtZero.Kernels;
 using OrtZero.Onnx;
 
 namespace OrtZero.Autograd.Rules;
@@ -88,7 +87,7 @@ internal static class ActivationRules
         {
             context.Give(0, context.Graph.Node(
                 "GeluGrad", [context.DY, context.X], context.X.Type, context.X.Shape, node => node.SetString("approximate", approximate),
-                KernelLibrary.Domain));
+                FusedOperators.Domain));
             return;
         }
 
@@ -125,7 +124,7 @@ internal static class ActivationRules
         if (graph.CanFuse("SoftmaxGrad", y.Type))
         {
             context.Give(0, graph.Node(
-                "SoftmaxGrad", [context.DY, y], y.Type, y.Shape, node => node.SetInt("axis", axis), KernelLibrary.Domain));
+                "SoftmaxGrad", [context.DY, y], y.Type, y.Shape, node => node.SetInt("axis", axis), FusedOperators.Domain));
             return;
         }
 

@@ -90,7 +90,7 @@ internal static class ConvolutionRules
 
         var result = graph.Node(
             "Conv", [image, kernel], x.Type, [inner, channels, .. produced],
-            node => node.SetInts("kernel_shape", dy.Shape[2..]).SetInts("strides", geometry.Dilations).SetInts("dilations", geometry.Strides)
+            node => node.SetInts("kernel_shape", dy.Shape.AsSpan(2)).SetInts("strides", geometry.Dilations).SetInts("dilations", geometry.Strides)
                 .SetInts("pads", [.. geometry.Before, .. geometry.After]).SetInt("group", geometry.Group));
         for (var i = 0; i < produced.Length; i++)
         {

@@ -1,4 +1,5 @@
 using OrtZero.Autograd.Internal;
+using OrtZero.Onnx;
 
 namespace OrtZero.Autograd.Rules;
 
