@@ -1,3 +1,5 @@
+using OrtZero.Onnx;
+
 namespace OrtZero.Sharding;
 
 /// <summary>One parameter as the grouping rules see it.</summary>
@@ -31,4 +33,27 @@ public sealed record ParameterDescription(string Name, long[] Shape, ParameterKi
 
     /// <summary>The part of the name after the last dot (or slash): MMEngine's rules for biases ask whether it is exactly "bias".</summary>
     public string LeafName => Name[(Name.AsSpan().LastIndexOfAny('.', '/') + 1)..];
+
+    /// <summary>Describes parameters of a model, in the order given.</summary>
+    /// <param name="model">The imported model; every parameter is an initializer of it.</param>
+    /// <param name="parameters">Names of initializers.</param>
+    /// <exception cref="ParameterGroupException">A name is not an initializer of the model.</exception>
+    public static IReadOnlyList<ParameterDescription> Describe(OnnxModel model, IEnumerable<string> parameters)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        var names = parameters.ToList();
+        var uses = ParameterKinds.Detect(model, names);
+        var shapes = model.Graph.Initializer.ToDictionary(tensor => tensor.Name, tensor => tensor.Dims.ToArray(), StringComparer.Ordinal);
+        return names.ConvertAll(name =>
+        {
+            var use = uses[name];
+            return new ParameterDescription(name, shapes[name], use.Kind, use.IsBias)
+            {
+                Module = use.Module,
+                SpatialRank = use.SpatialRank,
+                IsDeformableOffset = use.IsDeformableOffset,
+                Evidence = use.Evidence,
+            };
+        });
+    }
 }

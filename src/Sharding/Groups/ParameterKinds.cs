@@ -1,3 +1,4 @@
+using OrtZero.Onnx;
 using OrtZero.Onnx.Protobuf;
 using OrtZero.Sharding.Internal;
 
@@ -6,6 +7,14 @@ namespace OrtZero.Sharding;
 /// <summary>Finds out from a graph what its parameters are, whatever they are called.</summary>
 public static class ParameterKinds
 {
+    /// <summary>How the model's graph uses each parameter; see <see cref="Detect(GraphProto, IEnumerable{string})"/>.</summary>
+    /// <exception cref="ParameterGroupException">A name is not an initializer of the model.</exception>
+    public static IReadOnlyDictionary<string, ParameterUse> Detect(OnnxModel model, IEnumerable<string> parameters)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        return Detect(model.Graph, parameters);
+    }
+
     /// <summary>
     /// How the graph uses each parameter: through Identity, Cast, Reshape, Transpose and the like, through values computed from
     /// parameters and constants only, and through normalizations exported as primitive operators.

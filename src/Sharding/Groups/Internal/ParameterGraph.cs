@@ -1,3 +1,4 @@
+using OrtZero.Onnx;
 using OrtZero.Onnx.Protobuf;
 
 namespace OrtZero.Sharding.Internal;
@@ -8,57 +9,40 @@ namespace OrtZero.Sharding.Internal;
 /// </summary>
 internal sealed class ParameterGraph
 {
-    private readonly Dictionary<string, NodeProto> _producers = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, List<ParameterRead>> _reads = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, TensorProto> _initializers = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, bool> _fixed = new(StringComparer.Ordinal);
+    private readonly GraphIndex _index;
     private readonly HashSet<string> _parameters;
+    private readonly HashSet<string> _fixed;
 
     public ParameterGraph(GraphProto graph, IEnumerable<string> parameters)
     {
+        _index = new GraphIndex(graph);
         _parameters = new HashSet<string>(parameters, StringComparer.Ordinal);
-        foreach (var tensor in graph.Initializer)
+        _fixed = graph.Initializer.Select(tensor => tensor.Name).ToHashSet(StringComparer.Ordinal);
+        foreach (var node in _index.TopologicalOrder())
         {
-            _initializers[tensor.Name] = tensor;
-            _fixed[tensor.Name] = true;
-        }
-
-        // The specification lists nodes in topological order, so one pass settles which values are fixed.
-        foreach (var node in graph.Node)
-        {
-            var isFixed = node.OpType is "Constant" or "Shape" or "Size";
-            isFixed |= node.Input.Count > 0 && node.Input.All(name => name.Length == 0 || IsFixed(name));
-            foreach (var output in node.Output)
+            var inputs = _index.Inputs(node);
+            if (node.OpType is "Constant" or "Shape" or "Size" || (inputs.Count > 0 && inputs.All(_fixed.Contains)))
             {
-                _producers[output] = node;
-                _fixed[output] = isFixed;
-            }
-
-            for (var position = 0; position < node.Input.Count; position++)
-            {
-                if (node.Input[position].Length > 0)
-                {
-                    if (!_reads.TryGetValue(node.Input[position], out var reads))
-                    {
-                        _reads[node.Input[position]] = reads = [];
-                    }
-
-                    reads.Add(new ParameterRead(node, position));
-                }
+                _fixed.UnionWith(node.Output);
             }
         }
     }
 
-    public NodeProto? Producer(string value) => _producers.GetValueOrDefault(value);
+    public NodeProto? Producer(string value) => _index.Producer(value);
 
-    public IReadOnlyList<ParameterRead> Reads(string value) => _reads.TryGetValue(value, out var reads) ? reads : [];
-
-    public TensorProto? Initializer(string value) => _initializers.GetValueOrDefault(value);
+    public TensorProto? Initializer(string value) => _index.Initializer(value);
 
     public bool IsParameter(string value) => _parameters.Contains(value);
 
     /// <summary>Whether a value is the same for every input of the model while the parameters stand still.</summary>
-    public bool IsFixed(string value) => _fixed.GetValueOrDefault(value);
+    public bool IsFixed(string value) => _fixed.Contains(value);
+
+    /// <summary>Every node input that reads a value.</summary>
+    public IEnumerable<ParameterRead> Reads(string value) =>
+        from node in _index.Consumers(value)
+        from position in Enumerable.Range(0, node.Input.Count)
+        where node.Input[position] == value
+        select new ParameterRead(node, position);
 
     /// <summary>The value that came into a chain of operators which only move, cast or rename elements.</summary>
     public string SkipMoves(string value)
@@ -75,23 +59,25 @@ internal sealed class ParameterGraph
     public double? Scalar(string value)
     {
         value = SkipMoves(value);
-        var tensor = Initializer(value);
-        if (tensor is null && Producer(value) is { OpType: "Constant" } constant)
+        var constant = Producer(value) is { OpType: "Constant" } node ? node : null;
+        if (constant?.FindAttribute("value_float") is { } single)
         {
-            var attribute = constant.Attribute.FirstOrDefault(attribute => attribute.Name is "value" or "value_float" or "value_int");
-            if (attribute?.Name == "value_float")
-            {
-                return attribute.F;
-            }
-
-            if (attribute?.Name == "value_int")
-            {
-                return attribute.I;
-            }
-
-            tensor = attribute?.T;
+            return single.F;
         }
 
-        return tensor is null ? null : ScalarReader.Read(tensor);
+        if (constant?.FindAttribute("value_int") is { } integer)
+        {
+            return integer.I;
+        }
+
+        var tensor = constant?.GetTensor("value") ?? Initializer(value);
+        if (tensor is null || tensor.ElementCount() != 1)
+        {
+            return null;
+        }
+
+        return tensor.ElementType().IsFloatingPoint() ? tensor.ToSingles()[0]
+            : tensor.ElementType().IsInteger() ? tensor.ToInt64s()[0]
+            : null;
     }
 }

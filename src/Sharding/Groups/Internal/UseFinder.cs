@@ -1,4 +1,5 @@
 using Google.Protobuf.Collections;
+using OrtZero.Onnx;
 using OrtZero.Onnx.Protobuf;
 
 namespace OrtZero.Sharding.Internal;
@@ -39,7 +40,7 @@ internal sealed class UseFinder(ParameterGraph graph)
                 }
                 else if (best is { Kind: ParameterKind.Other, Evidence: "" })
                 {
-                    best = best with { Evidence = $"input {read.Position} of {Name(read.Node)}" };
+                    best = best with { Evidence = $"input {read.Position} of {read.Node.Describe()}" };
                 }
             }
         }
@@ -62,10 +63,10 @@ internal sealed class UseFinder(ParameterGraph graph)
             case "Gather" or "GatherND" or "GatherElements":
                 // A constant index picks one matrix out of a stack rather than rows of a table.
                 var isTable = position == 0 && shape.Count > 1 && graph.Scalar(node.Input[1]) is null;
-                return isTable ? Use(ParameterKind.Embedding, ModuleKind.Embedding, $"table of {Name(node)}") : null;
+                return isTable ? Use(ParameterKind.Embedding, ModuleKind.Embedding, $"table of {node.Describe()}") : null;
             case "Mul" when IsVector(shape):
                 return _patterns.Normalized(node.Input[1 - position]) is { } scaled
-                    ? Use(ParameterKind.Norm, scaled, $"scale of {Normalization(scaled)} at {Name(node)}")
+                    ? Use(ParameterKind.Norm, scaled, $"scale of {Normalization(scaled)} at {node.Describe()}")
                     : null;
             case "Add" when IsVector(shape):
                 return AddedTo(node, node.Input[1 - position]);
@@ -73,16 +74,16 @@ internal sealed class UseFinder(ParameterGraph graph)
 
         return InputRoles.Of(node, position) switch
         {
-            InputRole.Scale => Use(ParameterKind.Norm, ModuleOf(node), $"scale of {Name(node)}"),
-            InputRole.Shift => Use(ParameterKind.Norm, ModuleOf(node), $"shift of {Name(node)}", isBias: true),
-            InputRole.Statistic => Use(ParameterKind.Norm, ModuleOf(node), $"running statistic of {Name(node)}"),
-            InputRole.Weight => Use(ParameterKind.Linear, ModuleKind.Linear, $"weight of {Name(node)}"),
-            InputRole.Bias => Use(ParameterKind.Bias, ModuleKind.Linear, $"bias of {Name(node)}", isBias: true),
+            InputRole.Scale => Use(ParameterKind.Norm, ModuleOf(node), $"scale of {node.Describe()}"),
+            InputRole.Shift => Use(ParameterKind.Norm, ModuleOf(node), $"shift of {node.Describe()}", isBias: true),
+            InputRole.Statistic => Use(ParameterKind.Norm, ModuleOf(node), $"running statistic of {node.Describe()}"),
+            InputRole.Weight => Use(ParameterKind.Linear, ModuleKind.Linear, $"weight of {node.Describe()}"),
+            InputRole.Bias => Use(ParameterKind.Bias, ModuleKind.Linear, $"bias of {node.Describe()}", isBias: true),
             InputRole.Kernel => Kernel(node, isBias: false),
             InputRole.KernelBias => Kernel(node, isBias: true),
-            InputRole.RecurrentWeight => Use(ParameterKind.Linear, ModuleKind.Recurrent, $"weight of {Name(node)}"),
-            InputRole.RecurrentBias => Use(ParameterKind.Bias, ModuleKind.Recurrent, $"bias of {Name(node)}", isBias: true),
-            InputRole.Table => Use(ParameterKind.Embedding, ModuleKind.Embedding, $"table of {Name(node)}"),
+            InputRole.RecurrentWeight => Use(ParameterKind.Linear, ModuleKind.Recurrent, $"weight of {node.Describe()}"),
+            InputRole.RecurrentBias => Use(ParameterKind.Bias, ModuleKind.Recurrent, $"bias of {node.Describe()}", isBias: true),
+            InputRole.Table => Use(ParameterKind.Embedding, ModuleKind.Embedding, $"table of {node.Describe()}"),
             _ => null,
         };
     }
@@ -91,7 +92,7 @@ internal sealed class UseFinder(ParameterGraph graph)
     {
         if (_patterns.Scaled(other) is { } normalized)
         {
-            return Use(ParameterKind.Norm, normalized, $"shift of {Normalization(normalized)} at {Name(add)}", isBias: true);
+            return Use(ParameterKind.Norm, normalized, $"shift of {Normalization(normalized)} at {add.Describe()}", isBias: true);
         }
 
         var product = graph.Producer(graph.SkipMoves(other));
@@ -102,19 +103,19 @@ internal sealed class UseFinder(ParameterGraph graph)
 
         return module == ModuleKind.Convolution
             ? Kernel(product, isBias: true)
-            : Use(ParameterKind.Bias, module, $"bias added to {Name(product)}", isBias: true);
+            : Use(ParameterKind.Bias, module, $"bias added to {product.Describe()}", isBias: true);
     }
 
     private ParameterUse Kernel(NodeProto node, bool isBias)
     {
         var kernel = graph.Initializer(graph.SkipMoves(node.Input[1]))?.Dims;
-        var rank = kernel is null ? Ints(node, "kernel_shape") : kernel.Count - 2;
+        var rank = kernel is null ? node.GetInts("kernel_shape")?.Length ?? 0 : kernel.Count - 2;
 
         // in_channels == groups, which is how MMEngine tells them; it holds for one input channel without groups, too.
         var isDepthwise = kernel is { Count: > 2 } && kernel[1] == 1 && node.OpType is "Conv" or "FusedConv";
         var module = isDepthwise ? ModuleKind.DepthwiseConvolution : ModuleKind.Convolution;
         var kind = isBias ? ParameterKind.Bias : isDepthwise ? ParameterKind.DepthwiseConvolution : ParameterKind.Convolution;
-        return Use(kind, module, $"{(isBias ? "bias" : "kernel")} of {Name(node)}", isBias) with
+        return Use(kind, module, $"{(isBias ? "bias" : "kernel")} of {node.Describe()}", isBias) with
         {
             SpatialRank = rank,
             IsDeformableOffset = ReachesOffsets(node.Output[0], 6),
@@ -139,11 +140,6 @@ internal sealed class UseFinder(ParameterGraph graph)
         kind == ModuleKind.RmsNormalization ? "an RMS normalization" : "a normalization";
 
     private static bool IsVector(RepeatedField<long> shape) => shape.Count(length => length != 1) <= 1;
-
-    private static int Ints(NodeProto node, string attribute) =>
-        node.Attribute.FirstOrDefault(candidate => candidate.Name == attribute)?.Ints.Count ?? 0;
-
-    private static string Name(NodeProto node) => node.Name.Length > 0 ? $"{node.OpType} '{node.Name}'" : $"{node.OpType} that makes '{node.Output[0]}'";
 
     private static ParameterUse Use(ParameterKind kind, ModuleKind module, string evidence, bool isBias = false) =>
         new() { Kind = kind, Module = module, Evidence = evidence, IsBias = isBias };
