@@ -1,0 +1,65 @@
+using Grpc.Health.V1;
+using Microsoft.AspNetCore.Routing;
+using static Grpc.Health.V1.HealthCheckResponse.Types;
+
+namespace OrtZero.Coordinator;
+
+/// <summary>The standard health service grpc.health.v1.Health, which probes and load balancers ask. Safe for many threads.</summary>
+public sealed class RpcHealthService
+{
+    private readonly Lock _lock = new();
+    private readonly Dictionary<string, ServingStatus> _statuses = new(StringComparer.Ordinal) { [""] = ServingStatus.Serving };
+    private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>Sets the state of a service, by its name with package; "" is the server as a whole, which starts as serving.</summary>
+    public void SetStatus(string service, ServingStatus status)
+    {
+        ArgumentNullException.ThrowIfNull(service);
+        TaskCompletionSource changed;
+        lock (_lock)
+        {
+            _statuses[service] = status;
+            changed = _changed;
+            _changed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        }
+
+        changed.SetResult();
+    }
+
+    /// <summary>Serves the health service.</summary>
+    public void Map(IEndpointRouteBuilder endpoints) => endpoints.MapRpcService(
+        HealthReflection.Descriptor.Services[0],
+        binder => binder
+            .Unary<HealthCheckRequest, HealthCheckResponse>("Check", Check)
+            .ServerStreaming<HealthCheckRequest, HealthCheckResponse>("Watch", WatchAsync));
+
+    private Task<HealthCheckResponse> Check(HealthCheckRequest request, RpcServerCallContext context) =>
+        Read(request.Service).Status is { } status
+            ? Task.FromResult(new HealthCheckResponse { Status = status })
+            : throw new RpcException(RpcStatusCode.NotFound, $"There is no service '{request.Service}' here.");
+
+    private async Task WatchAsync(HealthCheckRequest request, IRpcStreamWriter<HealthCheckResponse> responses, RpcServerCallContext context)
+    {
+        ServingStatus? sent = null;
+        while (true)
+        {
+            var (status, changed) = Read(request.Service);
+            var current = status ?? ServingStatus.ServiceUnknown;
+            if (current != sent)
+            {
+                await responses.WriteAsync(new HealthCheckResponse { Status = current }).ConfigureAwait(false);
+                sent = current;
+            }
+
+            await changed.WaitAsync(context.CancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    private (ServingStatus? Status, Task Changed) Read(string service)
+    {
+        lock (_lock)
+        {
+            return (_statuses.TryGetValue(service, out var status) ? status : null, _changed.Task);
+        }
+    }
+}
