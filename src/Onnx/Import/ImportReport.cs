@@ -1,3 +1,5 @@
+using OrtZero.Onnx.Internal;
+
 namespace OrtZero.Onnx;
 
 /// <summary>What <see cref="ModelImporter.Import"/> found and did.</summary>
@@ -14,4 +16,6 @@ public sealed class ImportReport
 
     /// <summary>What was renamed, untied, kept tied or taken for a constant: single sentences for the user.</summary>
     public IReadOnlyList<string> Messages { get; }
+
+    internal IReadOnlyList<FoldedTie> FoldedTies { get; init; } = [];
 }

@@ -26,18 +26,19 @@ public static class ModelImporter
         ArgumentNullException.ThrowIfNull(trained);
         ArgumentNullException.ThrowIfNull(report);
         var graph = trained.Graph;
-        var names = new NameAllocator(graph);
-        var origins = report.Parameters.CountBy(parameter => parameter.OriginalName, StringComparer.Ordinal)
-            .ToDictionary(StringComparer.Ordinal);
-        foreach (var parameter in report.Parameters)
+        FoldedTieFinder.Restore(graph, report.FoldedTies);
+        var renamed = report.Parameters.Select(parameter => (parameter.Name, parameter.OriginalName))
+            .Concat(report.FoldedTies.Select(tie => (tie.Name, tie.OriginalName)))
+            .ToList();
+        var origins = renamed.CountBy(pair => pair.OriginalName, StringComparer.Ordinal).ToDictionary(StringComparer.Ordinal);
+        foreach (var (name, originalName) in renamed)
         {
-            if (parameter.Name != parameter.OriginalName
-                && origins[parameter.OriginalName] == 1
-                && graph.FindInitializer(parameter.Name) is not null
-                && !names.IsTaken(parameter.OriginalName))
+            if (name != originalName
+                && origins[originalName] == 1
+                && graph.FindInitializer(name) is not null
+                && !SubgraphScope.Defines(graph, originalName))
             {
-                graph.RenameValue(parameter.Name, names.Unique(parameter.OriginalName));
-                names.Release(parameter.Name);
+                graph.RenameValue(name, originalName);
             }
         }
     }
