@@ -1,0 +1,111 @@
+using OrtZero.Onnx;
+using OrtZero.Onnx.Protobuf;
+using OrtZero.Runtime.Internal;
+
+namespace OrtZero.Runtime;
+
+/// <summary>
+/// Learns the exact type and shape of every value of a model by running it once. ONNX Runtime's own inference leaves many
+/// shapes open, because exporters compute shapes inside the graph.
+/// </summary>
+public static class ModelProbe
+{
+    /// <summary>Larger integer results are data, not shapes or indices, and their values are not kept.</summary>
+    public const int MaximumConstantElements = 65536;
+
+    /// <summary>
+    /// Runs the model once, unoptimized and with every value as an output, and describes every value of the main graph:
+    /// inputs, initializers and what each node computes. Values inside the bodies of If, Loop and Scan and values other than
+    /// tensors are left out.
+    /// </summary>
+    /// <remarks>
+    /// The table's constants are the initializers, Constant nodes, integer and bool values of at most
+    /// <see cref="MaximumConstantElements"/> elements that depend on shapes, integer initializers and Constant nodes only, and
+    /// float values of one element computed from such, like the square root of an axis length. They hold for every input of
+    /// the same shapes. What depends on a float initializer is no constant, since that may be a parameter.
+    /// </remarks>
+    /// <param name="environment">The environment to run in.</param>
+    /// <param name="model">The model; it is not changed.</param>
+    /// <param name="inputs">One micro-batch: a tensor for every input.</param>
+    /// <param name="options">For models with custom operators or a certain provider; graph optimization must be None.</param>
+    /// <exception cref="OrtException">The model cannot be run on these inputs.</exception>
+    /// <exception cref="ArgumentException">The options ask for graph optimizations, which would remove values.</exception>
+    public static ValueTable Describe(
+        OrtEnvironment environment, OnnxModel model, IReadOnlyDictionary<string, OrtTensor> inputs, OrtSessionOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(environment);
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(inputs);
+        if (options is null)
+        {
+            using var plain = new OrtSessionOptions(environment) { GraphOptimizationLevel = GraphOptimizationLevel.None };
+            return Describe(environment, model, inputs, plain);
+        }
+
+        if (options.GraphOptimizationLevel != GraphOptimizationLevel.None)
+        {
+            throw new ArgumentException("A probe needs every value as it is written; set GraphOptimizationLevel to None.", nameof(options));
+        }
+
+        var table = ValueTable.FromGraph(model.Graph);
+        foreach (var (name, tensor) in inputs)
+        {
+            table.Add(new ValueDescription(name, tensor.ElementType, [.. tensor.Shape]));
+        }
+
+        var computed = ComputedValues(model.Graph);
+        if (computed.Count == 0)
+        {
+            return table;
+        }
+
+        var dependence = new DataDependence(model.Graph);
+        using var session = OrtSession.Open(environment, WithOutputs(model, computed), options);
+        var results = session.RunRaw(inputs, computed, null);
+        for (var i = 0; i < results.Length; i++)
+        {
+            using var result = results[i];
+            if (!result.IsInvalid && ValueReader.IsTensor(result.Api, result.DangerousGetHandle()))
+            {
+                using var tensor = OrtTensor.Adopt(result);
+                Record(table, computed[i], tensor, dependence);
+            }
+        }
+
+        return table;
+    }
+
+    private static List<string> ComputedValues(GraphProto graph)
+    {
+        var seen = new HashSet<string>(StringComparer.Ordinal);
+        return [.. graph.Node.SelectMany(node => node.Output).Where(output => output.Length > 0 && seen.Add(output))];
+    }
+
+    private static OnnxModel WithOutputs(OnnxModel model, List<string> values)
+    {
+        var probe = model.Clone();
+        var present = probe.Graph.Output.Select(output => output.Name).ToHashSet(StringComparer.Ordinal);
+        foreach (var value in values.Where(value => !present.Contains(value)))
+        {
+            // ONNX Runtime infers the type of an output that has none.
+            probe.Graph.Output.Add(new ValueInfoProto { Name = value });
+        }
+
+        return probe;
+    }
+
+    private static void Record(ValueTable table, string name, OrtTensor tensor, DataDependence dependence)
+    {
+        var type = tensor.ElementType;
+        var isConstant = !dependence.DependsOnData(name)
+            && (type.IsInteger() || type == TensorElementType.Bool
+                ? tensor.ElementCount <= MaximumConstantElements
+                : type.IsFloatingPoint() && tensor.ElementCount == 1);
+        if (isConstant && table.Constant(name) is null)
+        {
+            table.SetConstant(name, TensorFactory.Raw(name, type, tensor.Dimensions, tensor.Span<byte>()));
+        }
+
+        table.Add(new ValueDescription(name, type, [.. tensor.Shape]));
+    }
+}
