@@ -88,6 +88,7 @@ public sealed class OnnxModel
     /// How to move large tensors into a second file. Null keeps everything in one file, unless the model is too large for one
     /// (2 GiB), in which case the defaults of <see cref="ExternalDataOptions"/> apply.
     /// </param>
+    /// <exception cref="DirectoryNotFoundException">The folder does not exist.</exception>
     /// <exception cref="OnnxFormatException">The options name a data file outside the model's folder or an impossible alignment.</exception>
     public void Save(string path, ExternalDataOptions? external = null)
     {

@@ -113,6 +113,11 @@ public sealed class ExternalDataTests : IDisposable
         Assert.True(Directory.Exists(_folder.File("m.onnx")));
     }
 
+    [Fact]
+    public void Missing_folder_is_named() =>
+        Assert.Contains(_folder.File("none"), Assert.Throws<DirectoryNotFoundException>(
+            () => ModelBuilder.Create().Save(_folder.File("none/m.onnx"))).Message, StringComparison.Ordinal);
+
     private string Write(string location, string? offset, string? length, long elements = 4)
     {
         var tensor = new TensorProto

@@ -7,6 +7,12 @@ internal static class AtomicFile
     public static void Write(string path, Action<Stream> write)
     {
         var fullPath = Path.GetFullPath(path);
+        var folder = Path.GetDirectoryName(fullPath);
+        if (!Directory.Exists(folder))
+        {
+            throw new DirectoryNotFoundException($"There is no folder '{folder}' to write '{Path.GetFileName(fullPath)}' into; create it first.");
+        }
+
         var temporary = $"{fullPath}.{Guid.NewGuid():N}.tmp";
         try
         {
