@@ -1,0 +1,181 @@
+using System.Runtime.InteropServices;
+using OrtZero.Sharding.Internal;
+
+namespace OrtZero.Sharding;
+
+/// <summary>Reads a checkpoint without an engine: to inspect, export, or load a part of it.</summary>
+public sealed class CheckpointReader : IDisposable
+{
+    private readonly Dictionary<string, CheckpointParameter> _parameters;
+    private readonly Dictionary<string, List<(CheckpointRange Range, CheckpointShard Shard)>> _ranges = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, SafetensorsFile> _files = new(StringComparer.Ordinal);
+
+    private CheckpointReader(string path, CheckpointManifest manifest)
+    {
+        Path = path;
+        Manifest = manifest;
+        _parameters = manifest.Parameters.ToDictionary(parameter => parameter.Name, StringComparer.Ordinal);
+        foreach (var shard in manifest.Shards)
+        {
+            foreach (var range in shard.Ranges)
+            {
+                if (!_ranges.TryGetValue(range.Parameter, out var list))
+                {
+                    _ranges.Add(range.Parameter, list = []);
+                }
+
+                list.Add((range, shard));
+            }
+        }
+
+        foreach (var list in _ranges.Values)
+        {
+            list.Sort((left, right) => left.Range.Start.CompareTo(right.Range.Start));
+        }
+    }
+
+    /// <summary>The checkpoint's directory.</summary>
+    public string Path { get; }
+
+    /// <summary>What the checkpoint holds.</summary>
+    public CheckpointManifest Manifest { get; }
+
+    /// <summary>Opens a checkpoint: checks the manifest, and that every file is there with its full length.</summary>
+    /// <param name="path">The checkpoint's directory.</param>
+    /// <exception cref="CheckpointException">It is not a complete checkpoint.</exception>
+    public static CheckpointReader Open(string path) => new(path, CheckFiles(path));
+
+    /// <summary>Whether the checkpoint has a parameter, and which.</summary>
+    public bool TryGetParameter(string name, out CheckpointParameter? parameter) => _parameters.TryGetValue(name, out parameter);
+
+    /// <summary>The whole value of a parameter in row-major order.</summary>
+    /// <exception cref="CheckpointException">The checkpoint has no such parameter or not all of it.</exception>
+    public float[] ReadParameter(string name)
+    {
+        if (!_parameters.TryGetValue(name, out var parameter))
+        {
+            throw new CheckpointException($"Checkpoint '{Path}' holds no parameter '{name}'.");
+        }
+
+        var values = new float[checked((int)parameter.Shape.Aggregate(1L, (count, length) => checked(count * length)))];
+        Read(CheckpointTensor.Parameter, name, 0, values);
+        return values;
+    }
+
+    /// <summary>Compares the checksum of every file.</summary>
+    /// <exception cref="CheckpointException">A file was changed or cannot be read.</exception>
+    public void Verify()
+    {
+        foreach (var shard in Manifest.Shards)
+        {
+            Verify(shard);
+        }
+    }
+
+    /// <summary>Compares the checksum of one file.</summary>
+    /// <param name="shard">One of the manifest's shards.</param>
+    /// <exception cref="CheckpointException">The file was changed or cannot be read.</exception>
+    public void Verify(CheckpointShard shard)
+    {
+        ArgumentNullException.ThrowIfNull(shard);
+        var checksum = default(Crc32C);
+        try
+        {
+            using var file = File.OpenHandle(FilePath(Path, shard), options: FileOptions.SequentialScan);
+            var chunk = new byte[1 << 20];
+            for (var position = 0L; RandomAccess.Read(file, chunk, position) is > 0 and var read; position += read)
+            {
+                checksum.Append(chunk.AsSpan(0, read));
+            }
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new CheckpointException($"Shard '{FilePath(Path, shard)}' cannot be read: {exception.Message}", exception);
+        }
+
+        if (ManifestFile.Hexadecimal(checksum.Value) != shard.Checksum)
+        {
+            throw new CheckpointException(
+                $"Shard '{FilePath(Path, shard)}' is damaged: its CRC-32C is {ManifestFile.Hexadecimal(checksum.Value)} but the manifest says {shard.Checksum}. Resume from an earlier checkpoint.");
+        }
+    }
+
+    /// <summary>Closes the files.</summary>
+    public void Dispose()
+    {
+        foreach (var file in _files.Values)
+        {
+            file.Dispose();
+        }
+
+        _files.Clear();
+    }
+
+    internal static CheckpointManifest CheckFiles(string path)
+    {
+        var manifest = ManifestFile.Read(path);
+        foreach (var shard in manifest.Shards)
+        {
+            var file = new FileInfo(FilePath(path, shard));
+            if (!file.Exists)
+            {
+                throw new CheckpointException(
+                    $"Checkpoint '{path}' is incomplete: the shard '{shard.File}' of rank {shard.Rank} is missing. Copy it back or resume from an earlier checkpoint.");
+            }
+
+            if (file.Length != shard.Bytes)
+            {
+                throw new CheckpointException(
+                    $"Shard '{file.FullName}' has {file.Length} bytes but the manifest says {shard.Bytes}: it was cut off or overwritten. Resume from an earlier checkpoint.");
+            }
+        }
+
+        return manifest;
+    }
+
+    /// <summary>Reads elements of a parameter or of one of its moments, whichever shards hold them.</summary>
+    internal void Read(CheckpointTensor tensor, string parameter, long start, Span<float> target)
+    {
+        var position = start;
+        var end = start + target.Length;
+        foreach (var (range, shard) in _ranges.GetValueOrDefault(parameter, []))
+        {
+            if (position >= end || range.Start > position)
+            {
+                break;
+            }
+
+            var stop = Math.Min(end, range.Start + range.Length);
+            if (stop > position)
+            {
+                ReadRange(tensor, range, shard, position - range.Start, target.Slice((int)(position - start), (int)(stop - position)));
+                position = stop;
+            }
+        }
+
+        if (position < end)
+        {
+            throw new CheckpointException($"Checkpoint '{Path}' lacks elements {position} to {end - 1} of parameter '{parameter}'. Resume from another checkpoint.");
+        }
+    }
+
+    private static string FilePath(string path, CheckpointShard shard) => System.IO.Path.Combine(path, shard.File);
+
+    private void ReadRange(CheckpointTensor tensor, CheckpointRange range, CheckpointShard shard, long skip, Span<float> target)
+    {
+        try
+        {
+            if (!_files.TryGetValue(shard.File, out var file))
+            {
+                _files.Add(shard.File, file = SafetensorsFile.Read(FilePath(Path, shard)));
+            }
+
+            var whole = _parameters.TryGetValue(range.Parameter, out var parameter) && CheckpointContent.IsWhole(range, parameter.Shape);
+            file.Read(file[CheckpointContent.Key(tensor, range, whole)], skip * sizeof(float), MemoryMarshal.AsBytes(target));
+        }
+        catch (Exception exception) when (exception is SafetensorsException or IOException or UnauthorizedAccessException)
+        {
+            throw new CheckpointException($"Shard '{shard.File}' of checkpoint '{Path}' cannot be read: {exception.Message}", exception);
+        }
+    }
+}

@@ -1,0 +1,163 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using System.Text.Json;
+using OrtZero.Onnx;
+
+namespace OrtZero.Sharding.Internal;
+
+/// <summary>What of an engine goes into a checkpoint, and back.</summary>
+internal static class CheckpointContent
+{
+    /// <summary>The name of a range's tensor in a shard: "parameters/NAME", with "[start:end]" when it is not the whole tensor.</summary>
+    public static string Key(CheckpointTensor tensor, CheckpointRange range, bool whole)
+    {
+        var kind = tensor switch
+        {
+            CheckpointTensor.FirstMoment => "exp_avg",
+            CheckpointTensor.SecondMoment => "exp_avg_sq",
+            _ => "parameters",
+        };
+        return whole
+            ? $"{kind}/{range.Parameter}"
+            : string.Create(CultureInfo.InvariantCulture, $"{kind}/{range.Parameter}[{range.Start}:{range.Start + range.Length}]");
+    }
+
+    public static bool IsWhole(CheckpointRange range, long[] shape) =>
+        range.Start == 0 && range.Length == shape.Aggregate(1L, (count, length) => count * length);
+
+    /// <summary>Writes this rank's shard. At every stage that is the rank's ranges of the plan, so the ranks share the work.</summary>
+    public static CheckpointShard WriteShard(ZeroEngine engine, string directory, DurableStorage storage)
+    {
+        var sources = new List<SafetensorsSource>();
+        var ranges = new List<CheckpointRange>();
+        foreach (var stretch in Merge(engine))
+        {
+            var planned = engine.Plan.Parameters[stretch.Parameter];
+            var range = new CheckpointRange { Parameter = planned.Name, Start = stretch.Start, Length = stretch.Length };
+            ranges.Add(range);
+            sources.Add(Source(CheckpointTensor.Parameter, range, planned, stretch.FlatOffset, engine.ParameterSpan));
+            sources.Add(Source(CheckpointTensor.FirstMoment, range, planned, stretch.StateOffset, engine.FirstMoments));
+            sources.Add(Source(CheckpointTensor.SecondMoment, range, planned, stretch.StateOffset, engine.SecondMoments));
+        }
+
+        var rank = engine.Communicator.Rank;
+        var file = string.Create(CultureInfo.InvariantCulture, $"shard-{rank:D5}-of-{engine.Communicator.Size:D5}.safetensors");
+        var (length, checksum) = SafetensorsWriter.Write(storage, Path.Combine(directory, file), sources, metadata: null);
+        return new CheckpointShard { Rank = rank, File = file, Bytes = length, Checksum = ManifestFile.Hexadecimal(checksum), Ranges = ranges };
+    }
+
+    public static CheckpointManifest Manifest(ZeroEngine engine, long step, IReadOnlyList<CheckpointShard> shards, string runState)
+    {
+        var groupOf = engine.Groups.Parameters.ToDictionary(settings => settings.Name, settings => settings.Group, StringComparer.Ordinal);
+        using var state = JsonDocument.Parse(runState);
+        return new CheckpointManifest
+        {
+            Format = CheckpointManifest.FormatName,
+            Version = CheckpointManifest.CurrentVersion,
+            Step = step,
+            Updates = engine.Updates,
+            WorldSize = engine.Communicator.Size,
+            Stage = engine.Stage,
+            Parameters = [.. engine.Plan.Parameters.Select(parameter => new CheckpointParameter
+            {
+                Name = parameter.Name, Shape = parameter.Shape, Group = groupOf[parameter.Name],
+            })],
+            Groups = [.. engine.Groups.Groups.Select(group => new CheckpointGroup
+            {
+                Name = group.Name,
+                LearningRate = group.LearningRate,
+                WeightDecay = group.WeightDecay,
+                Betas = [group.Beta1, group.Beta2],
+                Epsilon = group.Epsilon,
+            })],
+            Shards = shards,
+            RunState = state.RootElement.Clone(),
+        };
+    }
+
+    /// <summary>Refuses a checkpoint of another model, by name and shape.</summary>
+    public static void CheckParameters(CheckpointReader reader, ZeroEngine engine)
+    {
+        foreach (var planned in engine.Plan.Parameters)
+        {
+            if (!reader.TryGetParameter(planned.Name, out var kept))
+            {
+                throw new CheckpointException(
+                    $"Checkpoint '{reader.Path}' holds no parameter '{planned.Name}', which the model trains: resume with the model and the frozen list it was written with.");
+            }
+
+            if (!kept!.Shape.AsSpan().SequenceEqual(planned.Shape))
+            {
+                throw new CheckpointException(
+                    $"Parameter '{planned.Name}' is [{string.Join(", ", kept.Shape)}] in checkpoint '{reader.Path}' but [{string.Join(", ", planned.Shape)}] in the model: resume with the model it was written with.");
+            }
+        }
+
+        var unknown = reader.Manifest.Parameters.FirstOrDefault(parameter => !engine.Plan.TryIndexOf(parameter.Name, out _));
+        if (unknown is not null)
+        {
+            throw new CheckpointException(
+                $"Checkpoint '{reader.Path}' holds the parameter '{unknown.Name}', which the model does not train: resume with the model and the frozen list it was written with.");
+        }
+    }
+
+    /// <summary>Reads what this rank owns, and at stage 0 the optimizer state of everything.</summary>
+    public static void Restore(CheckpointReader reader, ZeroEngine engine)
+    {
+        foreach (var (range, settings) in engine.OwnedRanges)
+        {
+            reader.Read(CheckpointTensor.Parameter, settings.Name, range.Start, engine.ParameterSpan(range.FlatOffset, range.Length));
+        }
+
+        foreach (var range in engine.Stage > 0 ? engine.OwnedRanges.Select(owned => owned.Range) : engine.Plan.AllRanges())
+        {
+            var name = engine.Plan.Parameters[range.Parameter].Name;
+            var offset = engine.StateOffset(range);
+            reader.Read(CheckpointTensor.FirstMoment, name, range.Start, engine.FirstMoments(offset, range.Length));
+            reader.Read(CheckpointTensor.SecondMoment, name, range.Start, engine.SecondMoments(offset, range.Length));
+        }
+    }
+
+    // Neighbouring buckets of one rank touch only when it is alone; then a tensor becomes one range again.
+    private static List<Stretch> Merge(ZeroEngine engine)
+    {
+        var merged = new List<Stretch>();
+        foreach (var (range, _) in engine.OwnedRanges)
+        {
+            if (merged.Count > 0 && merged[^1] is var last && last.Parameter == range.Parameter && last.Start + last.Length == range.Start)
+            {
+                merged[^1] = last with { Length = last.Length + range.Length };
+            }
+            else
+            {
+                merged.Add(new Stretch(range.Parameter, range.Start, range.Length, range.FlatOffset, engine.StateOffset(range)));
+            }
+        }
+
+        return merged;
+    }
+
+    private static SafetensorsSource Source(
+        CheckpointTensor tensor, CheckpointRange range, PlannedParameter planned, long offset, FloatBuffer buffer)
+    {
+        var whole = IsWhole(range, planned.Shape);
+        return new SafetensorsSource(
+            Key(tensor, range, whole),
+            TensorElementType.Float,
+            whole ? planned.Shape : [range.Length],
+            range.Length * sizeof(float),
+            stream =>
+            {
+                const int Chunk = 1 << 24;
+                for (var position = 0L; position < range.Length; position += Chunk)
+                {
+                    var count = (int)Math.Min(Chunk, range.Length - position);
+                    stream.Write(MemoryMarshal.AsBytes(buffer(offset + position, count)));
+                }
+            });
+    }
+
+    private delegate Span<float> FloatBuffer(long offset, int count);
+
+    private readonly record struct Stretch(int Parameter, long Start, long Length, long FlatOffset, long StateOffset);
+}

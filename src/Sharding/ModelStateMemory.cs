@@ -1,0 +1,24 @@
+namespace OrtZero.Sharding;
+
+/// <summary>The bytes of model state one rank holds. With Ψ parameters in float32 and N ranks: 4Ψ + 4Ψ + 8Ψ at stage 0,
+/// 4Ψ + 4Ψ + 8Ψ/N at stage 1 (Rajbhandari et al., ZeRO, 2020, with float32 throughout), plus padding.</summary>
+/// <param name="Parameters">Bytes of the parameters.</param>
+/// <param name="Gradients">Bytes of the gradients.</param>
+/// <param name="OptimizerState">Bytes of the optimizer's moments.</param>
+public readonly record struct ModelStateMemory(long Parameters, long Gradients, long OptimizerState)
+{
+    /// <summary>The sum of the three.</summary>
+    public long Total => Parameters + Gradients + OptimizerState;
+
+    /// <summary>What a rank will hold under a plan, without allocating anything.</summary>
+    /// <param name="plan">The layout.</param>
+    /// <param name="stage">The ZeRO stage, 0 or 1.</param>
+    public static ModelStateMemory Estimate(PartitionPlan plan, int stage)
+    {
+        ArgumentNullException.ThrowIfNull(plan);
+        ArgumentOutOfRangeException.ThrowIfNegative(stage);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(stage, 1);
+        var full = plan.TotalElements * sizeof(float);
+        return new ModelStateMemory(full, full, 2 * (stage == 0 ? full : plan.ShardElements * sizeof(float)));
+    }
+}

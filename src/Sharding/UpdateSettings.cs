@@ -1,0 +1,18 @@
+namespace OrtZero.Sharding;
+
+/// <summary>What one optimizer update needs to be told: nothing of it is remembered between updates.</summary>
+public readonly record struct UpdateSettings
+{
+    /// <summary>What the sum of gradients over micro-batches and ranks is divided by, once: normally accumulative_counts times the
+    /// world size, times the loss scale where there is one. Positive and finite.</summary>
+    public required double GradientDivisor { get; init; }
+
+    /// <summary>The global L2 norm to clip to, or null not to clip.</summary>
+    public double? MaxNorm { get; init; }
+
+    /// <summary>The learning rate of each group of <see cref="ParameterGroupTable.Groups"/> for this update.</summary>
+    public required IReadOnlyList<double> LearningRates { get; init; }
+
+    /// <summary>The weight decay of each group of <see cref="ParameterGroupTable.Groups"/> for this update.</summary>
+    public required IReadOnlyList<double> WeightDecays { get; init; }
+}

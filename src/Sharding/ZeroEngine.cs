@@ -1,0 +1,317 @@
+using System.Runtime.InteropServices;
+using Microsoft.Extensions.Logging;
+using OrtZero.Autograd;
+using OrtZero.Mpi;
+using OrtZero.Onnx;
+using OrtZero.Runtime;
+using OrtZero.Sharding.Internal;
+
+namespace OrtZero.Sharding;
+
+/// <summary>
+/// Holds parameters, gradients and optimizer state in flat buffers divided among ranks, and updates them.
+/// </summary>
+/// <remarks>
+/// <para>Use: <see cref="LoadParameter"/> for every parameter (or a checkpoint), <see cref="BroadcastParameters"/>, bind
+/// <see cref="ParameterTensor"/> to the session of <see cref="AttachReduceGrad"/>'s graph; then per micro-batch
+/// <see cref="BeginMicroBatch"/> and a run, and at the end of each update <see cref="Step"/>. Every rank makes the same calls in
+/// the same order. Nothing is allocated per step.</para>
+/// <para>A failure on the communication thread is thrown by the next call as <see cref="ShardingException"/>.</para>
+/// </remarks>
+public sealed class ZeroEngine : IDisposable
+{
+    /// <summary>The domain of <c>ReduceGrad</c>.</summary>
+    public const string OperatorDomain = "ortzero";
+
+    /// <summary>The graph output that <see cref="AttachReduceGrad"/> leaves in place of the gradients, a float32 scalar; bind it,
+    /// so that the run computes the gradients.</summary>
+    public const string TokenOutput = ReduceGradPass.TokenOutput;
+
+    private readonly AlignedBuffer _parameters;
+    private readonly Dictionary<string, OrtTensor> _tensors = new(StringComparer.Ordinal);
+    private readonly bool[] _trainable;
+    private readonly GradientReducer _gradients;
+    private readonly GradientNorm _norm;
+    private readonly ShardedAdamW _optimizer;
+    private readonly Action<int> _gatherOverlapped;
+
+    /// <summary>Allocates the buffers; parameters are zero until they are loaded. Collective.</summary>
+    /// <param name="plan">The layout, made for the communicator's size.</param>
+    /// <param name="groups">The settings of every parameter of the plan. Frozen ones take part in nothing but storage.</param>
+    /// <param name="communicator">The ranks; not disposed by the engine.</param>
+    /// <param name="options">Stage and overlap; the bucket size is the plan's.</param>
+    /// <param name="logger">Where the layout is described, or null.</param>
+    /// <exception cref="ShardingException">The plan is for another number of ranks, a parameter has no settings or other
+    /// shapes, or the stage is not 0 or 1.</exception>
+    public ZeroEngine(PartitionPlan plan, ParameterGroupTable groups, ICommunicator communicator, ZeroOptions options, ILogger? logger = null)
+    {
+        ArgumentNullException.ThrowIfNull(plan);
+        ArgumentNullException.ThrowIfNull(groups);
+        ArgumentNullException.ThrowIfNull(communicator);
+        ArgumentNullException.ThrowIfNull(options);
+        if (plan.WorldSize != communicator.Size)
+        {
+            throw new ShardingException($"The partition plan is for {plan.WorldSize} ranks but {communicator.Size} are running: create it for the communicator's size.");
+        }
+
+        if (options.Stage is not (0 or 1))
+        {
+            throw new ShardingException($"zero_optimization.stage is {options.Stage}: this version shards at stage 0 or 1.");
+        }
+
+        Plan = plan;
+        Groups = groups;
+        Communicator = communicator;
+        Stage = options.Stage;
+        var settings = ShardedAdamW.SettingsOf(plan, groups);
+        _trainable = Array.ConvertAll(settings, parameter => !parameter.Frozen);
+        OwnedRanges = [.. plan.RangesOf(communicator.Rank).Select(range => new OwnedRange(range, settings[range.Parameter]))];
+        _parameters = new AlignedBuffer(plan.TotalElements * sizeof(float));
+        _optimizer = new ShardedAdamW(plan, groups, communicator.Rank, sharded: Stage > 0);
+        _norm = new GradientNorm(plan, communicator, _trainable);
+        _gradients = new GradientReducer(plan, communicator, gather: Stage == 0, options.OverlapComm, _trainable);
+        _gatherOverlapped = bucket => GatherParameters(_gradients.OverlapCommunicator!, bucket);
+        ReduceGradOperator = new ReduceGradOperator(plan, _gradients);
+        Memory = new ModelStateMemory(_parameters.ByteLength, _gradients.ByteLength, _optimizer.ByteLength);
+        if (logger is not null)
+        {
+            Log.EngineReady(
+                logger, Stage, plan.Parameters.Count, plan.ParameterElements, plan.Buckets.Count, communicator.Rank, communicator.Size, Memory.Total);
+        }
+    }
+
+    /// <summary>The layout.</summary>
+    public PartitionPlan Plan { get; }
+
+    /// <summary>The settings of every parameter.</summary>
+    public ParameterGroupTable Groups { get; }
+
+    /// <summary>The ranks.</summary>
+    public ICommunicator Communicator { get; }
+
+    /// <summary>The ZeRO stage.</summary>
+    public int Stage { get; }
+
+    /// <summary>The stretches of tensors in this rank's shard, each with its parameter's settings.</summary>
+    public IReadOnlyList<OwnedRange> OwnedRanges { get; }
+
+    /// <summary>The bytes of model state this rank has allocated.</summary>
+    public ModelStateMemory Memory { get; }
+
+    /// <summary>How many updates were applied (skipped ones do not count): the t of Adam's bias correction.</summary>
+    public long Updates { get; internal set; }
+
+    /// <summary>The custom operator that the graph of <see cref="AttachReduceGrad"/> needs; belongs into the domain
+    /// <see cref="OperatorDomain"/> of the session.</summary>
+    public CustomOperator ReduceGradOperator { get; }
+
+    /// <summary>A view of a parameter in the flat buffer. Bind it once: updates happen in place. Owned by the engine.</summary>
+    /// <exception cref="ShardingException">The plan holds no parameter of that name.</exception>
+    public OrtTensor ParameterTensor(string name)
+    {
+        if (!_tensors.TryGetValue(name, out var tensor))
+        {
+            var planned = Plan.Parameters[Plan.IndexOf(name)];
+            tensor = OrtTensor.Wrap(_parameters, planned.Offset * sizeof(float), TensorElementType.Float, planned.Shape);
+            _tensors.Add(name, tensor);
+        }
+
+        return tensor;
+    }
+
+    /// <summary>Sets a parameter's value on this rank.</summary>
+    /// <param name="name">The parameter.</param>
+    /// <param name="values">Every element in row-major order.</param>
+    /// <exception cref="ShardingException">Unknown name or another number of elements.</exception>
+    public void LoadParameter(string name, ReadOnlySpan<float> values)
+    {
+        var planned = Plan.Parameters[Plan.IndexOf(name)];
+        if (values.Length != planned.Length)
+        {
+            throw new ShardingException(
+                $"Parameter '{name}' has {planned.Length} elements ([{string.Join(", ", planned.Shape)}]) but {values.Length} were given.");
+        }
+
+        values.CopyTo(ParameterSpan(planned.Offset, values.Length));
+    }
+
+    /// <summary>The whole current value of a parameter in row-major order; changes with every update.</summary>
+    /// <exception cref="ShardingException">The plan holds no parameter of that name.</exception>
+    public ReadOnlySpan<float> Parameter(string name)
+    {
+        var planned = Plan.Parameters[Plan.IndexOf(name)];
+        return ParameterSpan(planned.Offset, checked((int)planned.Length));
+    }
+
+    /// <summary>Gives every rank the parameters of rank 0. Collective.</summary>
+    public void BroadcastParameters()
+    {
+        if (Communicator.Size == 1)
+        {
+            return;
+        }
+
+        foreach (var bucket in Plan.Buckets)
+        {
+            Communicator.Broadcast(MemoryMarshal.AsBytes(ParameterSpan(bucket.Offset, (int)bucket.Length)), root: 0);
+        }
+    }
+
+    /// <summary>
+    /// Ends every gradient of a training graph in a ReduceGrad node and leaves <see cref="TokenOutput"/> in their place as graph
+    /// output. The graph given is not changed. The gradients keep their names (<see cref="TrainableParameter.GradientName"/>) as
+    /// values inside the graph.
+    /// </summary>
+    /// <exception cref="ShardingException">Graph and plan disagree about a parameter.</exception>
+    public TrainingGraph AttachReduceGrad(TrainingGraph graph)
+    {
+        ArgumentNullException.ThrowIfNull(graph);
+        return ReduceGradPass.Attach(graph, Plan, _trainable, OperatorDomain);
+    }
+
+    /// <summary>Says that a micro-batch is about to run.</summary>
+    /// <param name="first">It is the first of an update: gradients are written, not added.</param>
+    /// <param name="last">It is the last of an update: full buckets are reduced while it runs. When a last micro-batch was not
+    /// announced, <see cref="Step"/> reduces everything itself.</param>
+    /// <exception cref="InvalidOperationException">The order of calls is wrong.</exception>
+    public void BeginMicroBatch(bool first, bool last) => _gradients.BeginMicroBatch(first, last);
+
+    /// <summary>Adds a gradient to the update, as the ReduceGrad nodes do; for gradients that come from elsewhere.</summary>
+    /// <param name="name">The parameter.</param>
+    /// <param name="gradient">Every element in row-major order.</param>
+    public void Accumulate(string name, ReadOnlySpan<float> gradient) => _gradients.Accumulate(Plan.IndexOf(name), gradient);
+
+    /// <summary>
+    /// Applies the accumulated gradients: reduces what is left, divides, clips to the global norm, updates and gathers. A
+    /// gradient that is not finite makes every rank skip the update alike. Collective.
+    /// </summary>
+    /// <remarks>Clipping multiplies by min(1, max_norm / (norm + 1e-6)), as torch.nn.utils.clip_grad_norm_ does.</remarks>
+    /// <exception cref="ArgumentException">The settings do not fit the groups.</exception>
+    /// <exception cref="ShardingException">A gradient did not come, or communication failed.</exception>
+    public UpdateResult Step(in UpdateSettings settings)
+    {
+        CheckSettings(settings);
+        _gradients.Finish();
+        var norm = Math.Sqrt(_norm.SumOfSquares(_gradients)) / settings.GradientDivisor;
+        if (!double.IsFinite(norm))
+        {
+            _gradients.Release();
+            return new UpdateResult(norm, Skipped: true, ClipFactor: 1);
+        }
+
+        var clip = settings.MaxNorm is { } maxNorm ? Math.Min(1, maxNorm / (norm + 1e-6)) : 1;
+        Updates++;
+        Update(settings, (float)(clip / settings.GradientDivisor));
+        _gradients.Release();
+        return new UpdateResult(norm, Skipped: false, clip);
+    }
+
+    /// <summary>
+    /// The gradients of the update that was accumulated, summed over ranks, divided, before clipping. <see cref="Step"/> may
+    /// follow. Collective.
+    /// </summary>
+    /// <param name="divisor">What the sums are divided by.</param>
+    public IReadOnlyDictionary<string, float[]> GatherGradients(double divisor)
+    {
+        _gradients.Finish();
+        _gradients.GatherAll();
+        var gathered = new Dictionary<string, float[]>(StringComparer.Ordinal);
+        for (var index = 0; index < Plan.Parameters.Count; index++)
+        {
+            if (_trainable[index])
+            {
+                var planned = Plan.Parameters[index];
+                var values = _gradients.Span(planned.Offset, checked((int)planned.Length)).ToArray();
+                for (var element = 0; element < values.Length; element++)
+                {
+                    values[element] = (float)(values[element] / divisor);
+                }
+
+                gathered.Add(planned.Name, values);
+            }
+        }
+
+        return gathered;
+    }
+
+    /// <summary>Ends the communication thread and gives the memory back.</summary>
+    public void Dispose()
+    {
+        foreach (var tensor in _tensors.Values)
+        {
+            tensor.Dispose();
+        }
+
+        _tensors.Clear();
+        if (_gradients.TryDispose())
+        {
+            _optimizer.Dispose();
+            _parameters.Dispose();
+        }
+    }
+
+    internal Span<float> ParameterSpan(long flatOffset, int count) => _parameters.Span<float>(flatOffset, count);
+
+    internal Span<float> FirstMoments(long stateOffset, int count) => _optimizer.FirstMoments(stateOffset, count);
+
+    internal Span<float> SecondMoments(long stateOffset, int count) => _optimizer.SecondMoments(stateOffset, count);
+
+    /// <summary>Where the optimizer state of a range of this rank's shard lies.</summary>
+    internal long StateOffset(in ShardRange range) => Stage > 0 ? range.ShardOffset : range.FlatOffset;
+
+    /// <summary>Fills in what other ranks own from them, after each has set its own pieces. Collective.</summary>
+    internal void GatherParameters()
+    {
+        for (var bucket = 0; Communicator.Size > 1 && bucket < Plan.Buckets.Count; bucket++)
+        {
+            GatherParameters(Communicator, bucket);
+        }
+    }
+
+    private void Update(in UpdateSettings settings, float gradientScale)
+    {
+        var gather = Stage > 0 && Communicator.Size > 1;
+        var pipeline = gather ? _gradients.Pipeline : null;
+        pipeline?.Start(_gatherOverlapped);
+        for (var bucket = 0; bucket < Plan.Buckets.Count; bucket++)
+        {
+            _optimizer.UpdateBucket(bucket, _parameters, _gradients, settings, Updates, gradientScale);
+            if (pipeline is not null)
+            {
+                pipeline.MarkReady(bucket);
+            }
+            else if (gather)
+            {
+                GatherParameters(Communicator, bucket);
+            }
+        }
+
+        pipeline?.Complete();
+    }
+
+    private void GatherParameters(ICommunicator communicator, int index)
+    {
+        var bucket = Plan.Buckets[index];
+        communicator.AllGather(ParameterSpan(bucket.Offset, (int)bucket.Length));
+    }
+
+    private void CheckSettings(in UpdateSettings settings)
+    {
+        if (!double.IsFinite(settings.GradientDivisor) || settings.GradientDivisor <= 0)
+        {
+            throw new ArgumentException($"The gradient divisor is {settings.GradientDivisor}: it must be positive and finite.", nameof(settings));
+        }
+
+        if (settings.MaxNorm is { } maxNorm && !(maxNorm > 0))
+        {
+            throw new ArgumentException($"clip_grad.max_norm is {maxNorm}: it must be positive, or absent not to clip.", nameof(settings));
+        }
+
+        if (settings.LearningRates.Count != Groups.Groups.Count || settings.WeightDecays.Count != Groups.Groups.Count)
+        {
+            throw new ArgumentException(
+                $"There are {Groups.Groups.Count} parameter groups but {settings.LearningRates.Count} learning rates and {settings.WeightDecays.Count} weight decays: give one of each per group.",
+                nameof(settings));
+        }
+    }
+}

@@ -1,0 +1,19 @@
+namespace OrtZero.Sharding;
+
+/// <summary>How model states are divided among ranks; the names are DeepSpeed's (section <c>zero_optimization</c>).</summary>
+public sealed record ZeroOptions
+{
+    /// <summary>The default of <see cref="ReduceBucketSize"/>.</summary>
+    public const long DefaultReduceBucketSize = 5_000_000;
+
+    /// <summary>0: every rank holds everything and gradients are all-reduced. 1: each rank holds the optimizer state of its own
+    /// shard, gradients are reduce-scattered and updated parameters all-gathered. Default 1.</summary>
+    public int Stage { get; init; } = 1;
+
+    /// <summary>The number of elements in a bucket, what one collective reduces or gathers. Default 5 million (20 MB).</summary>
+    public long ReduceBucketSize { get; init; } = DefaultReduceBucketSize;
+
+    /// <summary>Reduces full buckets on a communication thread while the backward pass goes on. Default true; without effect in a
+    /// single process.</summary>
+    public bool OverlapComm { get; init; } = true;
+}
