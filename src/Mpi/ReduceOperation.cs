@@ -3,7 +3,7 @@ namespace OrtZero.Mpi;
 /// <summary>How a reduction combines the elements of all ranks at one position.</summary>
 public enum ReduceOperation
 {
-    /// <summary>The sum over all ranks. Its order is the MPI library's own, so float sums may differ in the last bit between libraries.</summary>
+    /// <summary>The sum over all ranks. All ranks get the same bits, but the order of a float sum may differ between MPI libraries, sizes and lengths.</summary>
     Sum,
 
     /// <summary>The largest element of all ranks.</summary>

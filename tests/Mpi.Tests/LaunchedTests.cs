@@ -37,6 +37,16 @@ public sealed class LaunchedTests
     }
 
     [Theory]
+    [InlineData(MpiLaunch.Mpich, "libmpich.so.12")]
+    [InlineData(MpiLaunch.OpenMpi, "libmpi.so.40")]
+    public void The_library_that_the_user_names_is_loaded(string launcher, string library)
+    {
+        using var launch = new MpiLaunch(launcher, 2, "checks", library);
+        Assert.True(launch.Wait() == 0, launch.Output);
+        Assert.Contains($" from {library}\n", launch.Output, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [MemberData(nameof(Launchers))]
     public void A_library_that_does_not_exist_is_named(string launcher)
     {

@@ -7,9 +7,10 @@ internal sealed unsafe class MpiSession
 {
     public static readonly TimeSpan DefaultTimeout = TimeSpan.FromMinutes(30);
 
+    private static readonly TimeSpan s_outputDelay = TimeSpan.FromMilliseconds(200);
     private static int s_started;
     private volatile string? _failure;
-    private bool _ended;
+    private volatile bool _ended;
 
     private MpiSession(MpiLibrary library, LaunchEnvironment launch)
     {
@@ -118,6 +119,8 @@ internal sealed unsafe class MpiSession
         Console.Error.Flush();
         if (!_ended)
         {
+            // MPICH's launcher drops what it has not read yet when told to abort, such as the error message just printed.
+            Thread.Sleep(s_outputDelay);
             _ = Library.Abort(Library.Abi.World, code);
         }
 
