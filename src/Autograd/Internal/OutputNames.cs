@@ -7,7 +7,7 @@ namespace OrtZero.Autograd.Internal;
 /// <param name="firstWritten">The index of the first node that was written; nodes before it belong to the model and keep their names.</param>
 internal sealed class OutputNames(GraphProto graph, int firstWritten)
 {
-    private readonly HashSet<string> _taken = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, string> _renamed = new(StringComparer.Ordinal);
 
     /// <summary>Makes a value available under the wanted name, or a free name that begins with it, and returns that name.</summary>
     public string Set(Value value, string wanted)
@@ -18,10 +18,16 @@ internal sealed class OutputNames(GraphProto graph, int firstWritten)
             name += "_";
         }
 
-        var producer = graph.Node.Skip(firstWritten).FirstOrDefault(node => node.Output.Contains(value.Name));
-        if (producer is null || _taken.Contains(value.Name))
+        if (_renamed.TryGetValue(value.Name, out var taken))
         {
-            graph.Node.Add(new NodeProto { OpType = "Identity", Name = $"{name}_copy", Input = { value.Name }, Output = { name } });
+            Copy(taken, name);
+            return name;
+        }
+
+        var producer = graph.Node.Skip(firstWritten).FirstOrDefault(node => node.Output.Contains(value.Name));
+        if (producer is null)
+        {
+            Copy(value.Name, name);
         }
         else
         {
@@ -37,11 +43,14 @@ internal sealed class OutputNames(GraphProto graph, int firstWritten)
                 }
             }
 
-            _taken.Add(name);
+            _renamed[value.Name] = name;
         }
 
         return name;
     }
+
+    private void Copy(string from, string to) =>
+        graph.Node.Add(new NodeProto { OpType = "Identity", Name = $"{to}_copy", Input = { from }, Output = { to } });
 
     private bool IsUsed(string name) =>
         graph.Input.Any(input => input.Name == name) || graph.Initializer.Any(tensor => tensor.Name == name)

@@ -1,0 +1,125 @@
+using OrtZero.Onnx;
+using OrtZero.Onnx.Protobuf;
+
+namespace OrtZero.Autograd.Tests;
+
+/// <summary>
+/// Compares the gradients that a training graph gives with central finite differences of the forward graph, both run by ONNX Runtime.
+/// The loss is a sum of all outputs, each element with its own weight, so that no two errors cancel.
+/// </summary>
+internal static class FiniteDifferences
+{
+    public static void Check(OperatorCase test)
+    {
+        var model = Model(test);
+        var names = test.Parameters.Select(parameter => parameter.Name).ToArray();
+        var loss = new LossOptions { Type = LossType.ModelOutput, Output = "sum" };
+        var values = Ort.Probe(model, new Dictionary<string, TensorProto>());
+        var numeric = Numeric(test, new TrainingGraphBuilder().BuildEvaluation(model, values, loss, names));
+        foreach (var fused in (ReadOnlySpan<bool>)[true, false])
+        {
+            var graph = new TrainingGraphBuilder(new GradientOptions { FusedKernels = fused }).Build(model, values, loss, names);
+            using var session = Ort.Open(graph.Model);
+            var results = Ort.Run(session, Feed(test));
+            foreach (var (name, shape, _) in test.Parameters)
+            {
+                var actual = results[$"{name}_grad"];
+                Assert.Equal(Tensors.Count(shape), actual.Length);
+                Compare(numeric[name], actual, test.Type == TensorElementType.Double ? 1e-7 : 2e-3, $"{test.Node.OpType} {name} (fused: {fused})");
+            }
+        }
+    }
+
+    private static void Compare(double[] expected, double[] actual, double tolerance, string what)
+    {
+        var scale = Math.Max(1e-2, expected.Max(Math.Abs));
+        for (var i = 0; i < expected.Length; i++)
+        {
+            Assert.True(
+                Math.Abs(expected[i] - actual[i]) <= tolerance * scale,
+                $"{what}[{i}]: finite difference {expected[i]:g9}, gradient {actual[i]:g9}; all expected: "
+                + $"{string.Join(' ', expected.Take(24).Select(value => value.ToString("g5")))}; all actual: "
+                + $"{string.Join(' ', actual.Take(24).Select(value => value.ToString("g5")))}");
+        }
+    }
+
+    /// <summary>Fourth-order central differences.</summary>
+    private static Dictionary<string, double[]> Numeric(OperatorCase test, OnnxModel evaluation)
+    {
+        var step = test.Type == TensorElementType.Double ? 1e-3 : 3e-2;
+        using var session = Ort.Open(evaluation);
+        var result = new Dictionary<string, double[]>(StringComparer.Ordinal);
+        foreach (var (name, _, values) in test.Parameters)
+        {
+            var gradient = result[name] = new double[values.Length];
+            for (var i = 0; i < values.Length; i++)
+            {
+                gradient[i] = (At(-2) - (8 * At(-1)) + (8 * At(1)) - At(2)) / (12 * step);
+
+                double At(int steps)
+                {
+                    var moved = (double[])values.Clone();
+                    moved[i] += steps * step;
+                    return Ort.Run(session, Feed(test, name, moved))["loss"][0];
+                }
+            }
+        }
+
+        return result;
+    }
+
+    private static Dictionary<string, TensorProto> Feed(OperatorCase test, string? changed = null, double[]? values = null) =>
+        test.Parameters.ToDictionary(
+            parameter => parameter.Name,
+            parameter => Tensors.Of(test.Type, parameter.Shape, parameter.Name == changed ? values! : parameter.Values),
+            StringComparer.Ordinal);
+
+    /// <summary>The operator, and behind it the weighted sum of everything real that comes out.</summary>
+    private static OnnxModel Model(OperatorCase test)
+    {
+        var bare = new ModelProto { IrVersion = 8, Graph = new GraphProto { Name = "test" } };
+        bare.OpsetImport.Add(new OperatorSetIdProto { Domain = "", Version = test.Opset });
+        if (test.Node.Domain.Length > 0)
+        {
+            bare.OpsetImport.Add(new OperatorSetIdProto { Domain = test.Node.Domain, Version = 1 });
+        }
+
+        var graph = bare.Graph;
+        graph.Initializer.AddRange(test.Parameters.Select(parameter => Tensors.Of(test.Type, parameter.Shape, parameter.Values, parameter.Name)));
+        graph.Initializer.AddRange(test.Fixed);
+        var node = test.Node.Clone();
+        node.Output.AddRange(Enumerable.Range(0, test.Outputs).Select(i => $"y{i}"));
+        graph.Node.Add(node);
+        graph.Output.Add(new ValueInfoProto { Name = "y0" });
+        var model = OnnxModel.Parse(Google.Protobuf.MessageExtensions.ToByteArray(bare));
+        var values = Ort.Probe(model, new Dictionary<string, TensorProto>());
+
+        graph = model.Graph;
+        graph.Output.Clear();
+        var sum = "";
+        foreach (var output in node.Output.Where(output => values[output].Type == test.Type))
+        {
+            var shape = values[output].Shape;
+            graph.Initializer.Add(Tensors.Of(test.Type, shape, Tensors.Spread(Tensors.Count(shape), -1.1, 1.9, 77), $"{output}_weight"));
+            graph.Node.Add(new NodeProto { OpType = "Mul", Name = $"{output}_mul", Input = { output, $"{output}_weight" }, Output = { $"{output}_weighted" } });
+            var reduce = new NodeProto { OpType = "ReduceSum", Name = $"{output}_sum", Input = { $"{output}_weighted" }, Output = { $"{output}_total" } };
+            graph.Node.Add(reduce.SetInt("keepdims", 0));
+            var total = $"{output}_total";
+            if (sum.Length > 0)
+            {
+                graph.Node.Add(new NodeProto { OpType = "Add", Name = $"{output}_add", Input = { sum, total }, Output = { $"{output}_and_before" } });
+                total = $"{output}_and_before";
+            }
+
+            sum = total;
+        }
+
+        graph.Node.Add(new NodeProto { OpType = "Identity", Name = "last", Input = { sum }, Output = { "sum" } });
+        graph.Output.Add(new ValueInfoProto
+        {
+            Name = "sum",
+            Type = new TypeProto { TensorType = new TypeProto.Types.Tensor { ElemType = (int)test.Type, Shape = new TensorShapeProto() } },
+        });
+        return model;
+    }
+}

@@ -1,0 +1,53 @@
+using Google.Protobuf;
+using OrtZero.Onnx;
+using OrtZero.Onnx.Protobuf;
+
+namespace OrtZero.Autograd.Tests;
+
+/// <summary>Writes a small float32 graph line by line.</summary>
+internal sealed class GraphSketch
+{
+    private readonly GraphProto _graph = new() { Name = "sketch" };
+
+    public GraphSketch Parameter(string name, long[] shape, params double[] values)
+    {
+        _graph.Initializer.Add(Tensors.Of(TensorElementType.Float, shape, values, name));
+        return this;
+    }
+
+    public GraphSketch Constant(string name, long[] shape, params double[] values) => Parameter(name, shape, values);
+
+    public GraphSketch Integers(string name, params long[] values)
+    {
+        _graph.Initializer.Add(TensorFactory.FromInt64s(name, [values.Length], values));
+        return this;
+    }
+
+    public GraphSketch Node(string operatorName, string inputs, string output)
+    {
+        _graph.Node.Add(new NodeProto { OpType = operatorName, Name = $"{operatorName}_{output}", Input = { inputs.Split(' ') }, Output = { output } });
+        return this;
+    }
+
+    /// <summary>Ends with the sum of a value, as the model's output "sum".</summary>
+    public OnnxModel Loss(string value)
+    {
+        var reduce = new NodeProto { OpType = "ReduceSum", Name = "sum_all", Input = { value }, Output = { "sum" } };
+        _graph.Node.Add(reduce.SetInt("keepdims", 0));
+        return Output("sum", []);
+    }
+
+    public OnnxModel Output(string name, params long[] shape)
+    {
+        var dimensions = new TensorShapeProto();
+        dimensions.Dim.AddRange(shape.Select(length => new TensorShapeProto.Types.Dimension { DimValue = length }));
+        _graph.Output.Add(new ValueInfoProto
+        {
+            Name = name,
+            Type = new TypeProto { TensorType = new TypeProto.Types.Tensor { ElemType = (int)TensorElementType.Float, Shape = dimensions } },
+        });
+        var model = new ModelProto { IrVersion = 8, Graph = _graph };
+        model.OpsetImport.Add(new OperatorSetIdProto { Version = 17 });
+        return OnnxModel.Parse(model.ToByteArray());
+    }
+}
