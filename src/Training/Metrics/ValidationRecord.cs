@@ -1,9 +1,12 @@
+using System.Text.Json.Serialization;
+
 namespace OrtZero.Training;
 
 /// <summary>What one validation measured: one line of validation.jsonl.</summary>
 public sealed record ValidationRecord
 {
     /// <summary>Iterations done when it was measured.</summary>
+    [JsonPropertyName("iter")]
     public required long Iteration { get; init; }
 
     /// <summary>Epochs done when it was measured.</summary>

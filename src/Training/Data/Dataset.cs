@@ -1,0 +1,94 @@
+namespace OrtZero.Training;
+
+/// <summary>The arrays of one data section, all with the same number of samples.</summary>
+public sealed class Dataset : IDisposable
+{
+    private readonly List<IDisposable> _files = [];
+    private readonly OrderedDictionary<string, DataField> _fields = new(StringComparer.Ordinal);
+
+    private Dataset(string name) => Name = name;
+
+    /// <summary>The section it comes from, for messages: "data.train".</summary>
+    public string Name { get; }
+
+    /// <summary>The number of samples.</summary>
+    public int Count { get; private set; }
+
+    /// <summary>The fields in the order of cfg.json.</summary>
+    public IReadOnlyDictionary<string, DataField> Fields => _fields;
+
+    /// <summary>Opens the arrays of a section.</summary>
+    /// <param name="section">The section.</param>
+    /// <param name="name">Its key path, for messages.</param>
+    /// <exception cref="DataException">
+    /// A file cannot be read, an array is a scalar or empty, or the numbers of samples differ.
+    /// </exception>
+    public static Dataset Open(DatasetSection section, string name)
+    {
+        ArgumentNullException.ThrowIfNull(section);
+        var dataset = new Dataset(name);
+        try
+        {
+            dataset.OpenFields(section);
+            return dataset;
+        }
+        catch
+        {
+            dataset.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Closes the files.</summary>
+    public void Dispose()
+    {
+        foreach (var file in _files)
+        {
+            file.Dispose();
+        }
+    }
+
+    private void OpenFields(DatasetSection section)
+    {
+        var archives = new Dictionary<string, NpzArchive>(StringComparer.Ordinal);
+        foreach (var (field, source) in section.Fields)
+        {
+            var array = OpenArray(source, archives);
+            if (array.Shape.Count == 0 || array.Shape[0] is 0 or > int.MaxValue)
+            {
+                throw new DataException(
+                    $"{Name}.fields.{field}: {array.Name} has the shape {Internal.NpyHeader.TextOf(array.Shape)}; its first axis must count samples, from 1 to {int.MaxValue}.");
+            }
+
+            var count = (int)array.Shape[0];
+            if (_fields.Count > 0 && count != Count)
+            {
+                var first = _fields.GetAt(0).Value;
+                throw new DataException(
+                    $"{Name}: the field \"{first.Name}\" ({first.Array.Name}) has {Count} samples, but \"{field}\" ({array.Name}) has {count}; every field must have the same number.");
+            }
+
+            Count = count;
+            _fields.Add(field, new DataField(field, array));
+        }
+    }
+
+    private NpyFile OpenArray(DataFieldSource source, Dictionary<string, NpzArchive> archives)
+    {
+        if (!source.Path.EndsWith(".npz", StringComparison.OrdinalIgnoreCase))
+        {
+            var file = NpyFile.Open(source.Path);
+            _files.Add(file);
+            return file;
+        }
+
+        if (!archives.TryGetValue(source.Path, out var archive))
+        {
+            archive = NpzArchive.Open(source.Path);
+            _files.Add(archive);
+            archives.Add(source.Path, archive);
+        }
+
+        return archive.Array(source.Array);
+    }
+}

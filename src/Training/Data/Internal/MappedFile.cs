@@ -1,0 +1,57 @@
+using System.IO.MemoryMappedFiles;
+
+namespace OrtZero.Training.Internal;
+
+/// <summary>A file mapped into memory for reading: the system pages in what is touched and shares it among ranks.</summary>
+internal sealed class MappedFile : ByteSource
+{
+    private readonly MemoryMappedFile? _file;
+    private readonly MemoryMappedViewAccessor? _view;
+
+    private MappedFile(long length, MemoryMappedFile? file)
+    {
+        Length = length;
+        _file = file;
+        _view = file?.CreateViewAccessor(0, 0, MemoryMappedFileAccess.Read);
+    }
+
+    public override long Length { get; }
+
+    public static MappedFile Open(string path)
+    {
+        try
+        {
+            var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0);
+            // The system refuses to map nothing.
+            if (stream.Length == 0)
+            {
+                stream.Dispose();
+                return new MappedFile(0, null);
+            }
+
+            return new MappedFile(
+                stream.Length,
+                MemoryMappedFile.CreateFromFile(stream, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: false));
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new DataException($"{path} cannot be opened: {exception.Message}", exception);
+        }
+    }
+
+    public override void Read(long offset, Span<byte> target)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(offset);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(target.Length, Length - offset);
+        if (!target.IsEmpty)
+        {
+            _view!.SafeMemoryMappedViewHandle.ReadSpan((ulong)(_view.PointerOffset + offset), target);
+        }
+    }
+
+    public override void Dispose()
+    {
+        _view?.Dispose();
+        _file?.Dispose();
+    }
+}
