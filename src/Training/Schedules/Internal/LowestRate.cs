@@ -1,0 +1,7 @@
+namespace OrtZero.Training.Internal;
+
+/// <summary>eta_min, or eta_min_ratio of a group's own rate.</summary>
+internal readonly record struct LowestRate(double? Absolute, double? Ratio)
+{
+    public double Of(double initial) => Ratio is { } ratio ? initial * ratio : Absolute ?? 0;
+}
