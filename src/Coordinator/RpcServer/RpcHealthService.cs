@@ -1,5 +1,6 @@
 using Grpc.Health.V1;
 using Microsoft.AspNetCore.Routing;
+using OrtZero.Coordinator.Internal;
 using static Grpc.Health.V1.HealthCheckResponse.Types;
 
 namespace OrtZero.Coordinator;
@@ -9,21 +10,18 @@ public sealed class RpcHealthService
 {
     private readonly Lock _lock = new();
     private readonly Dictionary<string, ServingStatus> _statuses = new(StringComparer.Ordinal) { [""] = ServingStatus.Serving };
-    private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly ChangeSignal _changed = new();
 
     /// <summary>Sets the state of a service, by its name with package; "" is the server as a whole, which starts as serving.</summary>
     public void SetStatus(string service, ServingStatus status)
     {
         ArgumentNullException.ThrowIfNull(service);
-        TaskCompletionSource changed;
         lock (_lock)
         {
             _statuses[service] = status;
-            changed = _changed;
-            _changed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         }
 
-        changed.SetResult();
+        _changed.Pulse();
     }
 
     /// <summary>Serves the health service.</summary>
@@ -34,7 +32,7 @@ public sealed class RpcHealthService
             .ServerStreaming<HealthCheckRequest, HealthCheckResponse>("Watch", WatchAsync));
 
     private Task<HealthCheckResponse> Check(HealthCheckRequest request, RpcServerCallContext context) =>
-        Read(request.Service).Status is { } status
+        Read(request.Service) is { } status
             ? Task.FromResult(new HealthCheckResponse { Status = status })
             : throw new RpcException(RpcStatusCode.NotFound, $"There is no service '{request.Service}' here.");
 
@@ -43,8 +41,8 @@ public sealed class RpcHealthService
         ServingStatus? sent = null;
         while (true)
         {
-            var (status, changed) = Read(request.Service);
-            var current = status ?? ServingStatus.ServiceUnknown;
+            var changed = _changed.Next;
+            var current = Read(request.Service) ?? ServingStatus.ServiceUnknown;
             if (current != sent)
             {
                 await responses.WriteAsync(new HealthCheckResponse { Status = current }).ConfigureAwait(false);
@@ -55,11 +53,11 @@ public sealed class RpcHealthService
         }
     }
 
-    private (ServingStatus? Status, Task Changed) Read(string service)
+    private ServingStatus? Read(string service)
     {
         lock (_lock)
         {
-            return (_statuses.TryGetValue(service, out var status) ? status : null, _changed.Task);
+            return _statuses.TryGetValue(service, out var status) ? status : null;
         }
     }
 }
