@@ -1,8 +1,17 @@
+using OrtZero.Onnx;
+
 namespace OrtZero.Sharding.Tests;
 
 public sealed class ParamwiseGoldenTests
 {
     private static readonly Lazy<IReadOnlyList<ParameterDescription>> s_vlm = new(ParamwiseGolden.Vlm);
+
+    private static readonly Lazy<IReadOnlyList<ParameterDescription>> s_folded = new(() =>
+    {
+        var model = OnnxModel.Load(RepositoryPaths.Fixture("vlm", "vlm_default_export.onnx"));
+        var report = ModelImporter.Import(model);
+        return ParameterDescription.Describe(model, report.Parameters.Where(parameter => parameter.Trainable).Select(parameter => parameter.Name));
+    });
 
     public static TheoryData<string> Cases => [.. ParamwiseGolden.Names];
 
@@ -18,6 +27,16 @@ public sealed class ParamwiseGoldenTests
         Assert.Equal(
             expected.EnumerateObject().Select(parameter => parameter.Name).Order(StringComparer.Ordinal),
             table.Parameters.Select(parameter => parameter.Name).Order(StringComparer.Ordinal));
+        AssertSettings(name, table);
+    }
+
+    // Folding merged the batch normalization into the convolution before it; the other parameters are all there.
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void Every_parameter_of_the_folded_export_has_MMEngines_settings(string name)
+    {
+        var table = Resolve(name, s_folded.Value);
+        Assert.Equal(53, table.Parameters.Count);
         AssertSettings(name, table);
     }
 
