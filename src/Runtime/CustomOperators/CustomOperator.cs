@@ -3,6 +3,13 @@ namespace OrtZero.Runtime;
 /// <summary>
 /// An operator written in C# that graphs may use like a built-in one once its domain is added to the session options.
 /// </summary>
+/// <remarks>
+/// What ONNX Runtime 1.30 does with nodes of custom operators, tried at all four optimization levels on the CPU:
+/// a node runs in every run, whether or not anything consumes its outputs or the run asks for them, so a token output that
+/// leads nowhere keeps its node; equal nodes are not merged and nodes with constant inputs are not folded, because operators
+/// of unknown domains count as not deterministic. Nodes of built-in operators that feed only such a node run as well.
+/// Sequential execution orders nodes by dependence only: what must come later needs an input that comes from the earlier.
+/// </remarks>
 public abstract class CustomOperator
 {
     /// <summary>The op_type of nodes that use it.</summary>

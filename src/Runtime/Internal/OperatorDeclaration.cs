@@ -55,6 +55,11 @@ internal sealed class OperatorDeclaration
     private void Check()
     {
         ArgumentException.ThrowIfNullOrEmpty(Name);
+        if (Name == "Constant")
+        {
+            throw new ArgumentException($"Operator {QualifiedName} needs another name; ONNX Runtime takes 'Constant' in every domain for its own.");
+        }
+
         if (OutputTypes.Length == 0)
         {
             throw new ArgumentException($"Operator {QualifiedName} declares no output; ONNX Runtime needs one at least.");
