@@ -29,6 +29,9 @@ public sealed record TrainingConfiguration
     /// <summary>The optimizer, accumulation, clipping and per-parameter settings. Required.</summary>
     public required OptimWrapperSection OptimWrapper { get; init; }
 
+    /// <summary>The learning-rate schedules, applied in this order. Default: none, constant rates.</summary>
+    public IReadOnlyList<SchedulerOptions> ParamScheduler { get; init; } = [];
+
     /// <summary>ZeRO sharding. Default: stage 0, nothing sharded.</summary>
     public ZeroOptimizationSection ZeroOptimization { get; init; } = new();
 
