@@ -31,6 +31,11 @@ public sealed class TrainingGraphBuilder(GradientOptions? options = null)
         var known = WithoutParameters(values, graph, trainable);
         ForwardGraph.Fold(graph, known);
         KeepOnlyOutput(graph, loss.Output);
+        if (_options.FusedKernels)
+        {
+            GeluFusion.Apply(graph, known);
+        }
+
         ForwardGraph.Prune(graph);
 
         var emitter = new GraphEmitter(graph, known, copy.GetOpsetVersion(), _options);

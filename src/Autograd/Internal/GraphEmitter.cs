@@ -1,5 +1,6 @@
 using System.Globalization;
 using Google.Protobuf;
+using OrtZero.Kernels;
 using OrtZero.Onnx;
 using OrtZero.Onnx.Protobuf;
 
@@ -45,7 +46,7 @@ internal sealed partial class GraphEmitter
 
     /// <summary>Whether a fused operator may be written for values of this type.</summary>
     public bool CanFuse(string operatorName, TensorElementType type) =>
-        _options.FusedKernels && type == TensorElementType.Float && FusedOperators.Contains(operatorName);
+        _options.FusedKernels && type == TensorElementType.Float && KernelLibrary.Contains(operatorName);
 
     /// <summary>The node that gives a value; <c>null</c> for graph inputs and initializers.</summary>
     public NodeProto? Producer(string value) => _producers.GetValueOrDefault(value);

@@ -1,3 +1,4 @@
+using OrtZero.Kernels;
 using OrtZero.Onnx;
 
 namespace OrtZero.Autograd.Internal;
@@ -35,7 +36,7 @@ internal sealed class LossEmitter(GraphEmitter graph, LossOptions options)
         var results = graph.Nodes(
             "CrossEntropy", [scores, labels], [(scores.Type, []), (scores.Type, scores.Shape)],
             node => node.SetInt("ignore_index", options.IgnoreIndex).SetFloat("label_smoothing", (float)options.LabelSmoothing),
-            FusedOperators.Domain);
+            KernelLibrary.Domain);
         return (results[0], results[1]);
     }
 

@@ -1,4 +1,5 @@
 using OrtZero.Autograd.Internal;
+using OrtZero.Kernels;
 using OrtZero.Onnx;
 
 namespace OrtZero.Autograd.Rules;
@@ -27,6 +28,7 @@ internal static class ActivationRules
         rules.Add("PRelu", PRelu);
         rules.Add("Gelu", Gelu);
         rules.Add("Gelu", Gelu, "com.microsoft");
+        rules.Add("Gelu", Gelu, KernelLibrary.Domain);
         rules.Add("Softmax", Softmax);
         rules.Add("LogSoftmax", LogSoftmax);
     }
@@ -87,7 +89,7 @@ internal static class ActivationRules
         {
             context.Give(0, context.Graph.Node(
                 "GeluGrad", [context.DY, context.X], context.X.Type, context.X.Shape, node => node.SetString("approximate", approximate),
-                FusedOperators.Domain));
+                KernelLibrary.Domain));
             return;
         }
 
@@ -121,10 +123,10 @@ internal static class ActivationRules
         var graph = context.Graph;
         var axis = context.Axis("axis", -1);
         var y = context.Y;
-        if (graph.CanFuse("SoftmaxGrad", y.Type))
+        if (axis == y.Shape.Length - 1 && graph.CanFuse("SoftmaxGrad", y.Type))
         {
             context.Give(0, graph.Node(
-                "SoftmaxGrad", [context.DY, y], y.Type, y.Shape, node => node.SetInt("axis", axis), FusedOperators.Domain));
+                "SoftmaxGrad", [context.DY, y], y.Type, y.Shape, node => node.SetInt("axis", -1), KernelLibrary.Domain));
             return;
         }
 

@@ -1,4 +1,5 @@
 using OrtZero.Autograd.Internal;
+using OrtZero.Kernels;
 using OrtZero.Onnx;
 
 namespace OrtZero.Autograd.Rules;
@@ -39,7 +40,7 @@ internal static class GatherRules
         {
             var table = graph.Node(
                 "EmbeddingGrad", [graph.Reshape(context.DY, count, inner), graph.Cast(graph.Reshape(indices, count), TensorElementType.Int64)],
-                context.X.Type, [shape[axis], inner], node => node.SetInt("rows", shape[axis]), FusedOperators.Domain);
+                context.X.Type, [shape[axis], inner], node => node.SetInt("rows", shape[axis]), KernelLibrary.Domain);
             context.Give(0, graph.Reshape(table, shape));
             return;
         }

@@ -1,4 +1,5 @@
 using OrtZero.Autograd.Internal;
+using OrtZero.Kernels;
 using OrtZero.Onnx;
 
 namespace OrtZero.Autograd.Rules;
@@ -32,7 +33,7 @@ internal static class NormalizationRules
             var results = graph.Nodes(
                 "LayerNormalizationGrad", [context.DY, x, scale, mean, inverse],
                 [(x.Type, shape), (x.Type, scale.Shape), (x.Type, scale.Shape)],
-                node => node.SetInt("axis", axis), FusedOperators.Domain);
+                node => node.SetInt("axis", axis), KernelLibrary.Domain);
             context.Give(0, results[0]);
             context.Give(1, results[1]);
             if (hasBias)

@@ -1,3 +1,4 @@
+using OrtZero.Kernels;
 using OrtZero.Onnx;
 using OrtZero.Onnx.Protobuf;
 using OrtZero.Runtime;
@@ -9,11 +10,14 @@ internal static class Ort
 {
     public static OrtEnvironment Environment { get; } = new(OrtLibrary.Load(RepositoryPaths.OrtLibrary), OrtLogLevel.Error);
 
+    private static readonly CustomOperatorDomain Fused = KernelLibrary.CreateDomain(Environment);
+
     public static OrtSession Open(OnnxModel model)
     {
         using var options = new OrtSessionOptions(Environment);
         options.IntraOpThreads = 1;
         options.DisableOptimizers([.. TrainingGraph.DisabledOptimizers]);
+        options.AddCustomOperators(Fused);
         return OrtSession.Open(Environment, model, options);
     }
 
@@ -22,7 +26,9 @@ internal static class Ort
         var tensors = inputs.ToDictionary(pair => pair.Key, pair => OrtTensor.FromProto(pair.Value), StringComparer.Ordinal);
         try
         {
-            return ModelProbe.Describe(Environment, model, tensors);
+            using var options = new OrtSessionOptions(Environment) { GraphOptimizationLevel = GraphOptimizationLevel.None };
+            options.AddCustomOperators(Fused);
+            return ModelProbe.Describe(Environment, model, tensors, options);
         }
         finally
         {
