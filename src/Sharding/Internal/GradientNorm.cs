@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using OrtZero.Kernels;
 using OrtZero.Mpi;
 
 namespace OrtZero.Sharding.Internal;

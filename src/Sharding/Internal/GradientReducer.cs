@@ -1,3 +1,4 @@
+using OrtZero.Kernels;
 using OrtZero.Mpi;
 using OrtZero.Runtime;
 

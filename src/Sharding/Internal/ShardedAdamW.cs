@@ -1,3 +1,4 @@
+using OrtZero.Kernels;
 using OrtZero.Runtime;
 
 namespace OrtZero.Sharding.Internal;
