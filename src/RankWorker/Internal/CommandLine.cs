@@ -1,0 +1,45 @@
+using System.CommandLine;
+using OrtZero.Training;
+
+namespace OrtZero.RankWorker.Internal;
+
+/// <summary>The commands of <c>rankworker</c> and their options; what they do stands in a class each.</summary>
+internal static class CommandLine
+{
+    internal static int Run(string[] args)
+    {
+        var parsed = Build().Parse(args);
+        if (parsed.Errors.Count > 0)
+        {
+            Console.Error.WriteLine($"{parsed.Errors[0].Message} See rankworker --help.");
+            return ExitCodes.BadInput;
+        }
+
+        return parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+    }
+
+    internal static RootCommand Build()
+    {
+        var options = new SharedOptions();
+        var root = new RootCommand("Trains an ONNX model as cfg.json says: mpiexec -n 8 rankworker cfg.json");
+        options.AddTo(root, withRun: true);
+        root.SetAction(result => TrainCommand.Run(options.Read(result)));
+
+        var groups = new Command("groups", "Prints the shape, kind, group, rate and weight decay of every parameter, and why.");
+        var groupOptions = new SharedOptions();
+        var json = new Option<bool>("--json") { Description = "Prints one JSON object instead of a table." };
+        groupOptions.AddTo(groups, withRun: false);
+        groups.Options.Add(json);
+        groups.SetAction(result => GroupsCommand.Run(groupOptions.Read(result), result.GetValue(json)));
+        root.Subcommands.Add(groups);
+
+        var gradients = new Command("gradients", "Writes the gradients of the first update, before clipping, by parameter name.");
+        var gradientOptions = new SharedOptions();
+        var output = new Option<FileInfo>("--out") { Description = "The safetensors file to write.", Required = true };
+        gradientOptions.AddTo(gradients, withRun: false);
+        gradients.Options.Add(output);
+        gradients.SetAction(result => GradientsCommand.Run(gradientOptions.Read(result), result.GetRequiredValue(output).FullName));
+        root.Subcommands.Add(gradients);
+        return root;
+    }
+}

@@ -1,0 +1,93 @@
+using System.Globalization;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using OrtZero.Onnx;
+using OrtZero.Sharding;
+using OrtZero.Training;
+using Spectre.Console;
+
+namespace OrtZero.RankWorker.Internal;
+
+/// <summary><c>rankworker groups CFG [--json]</c>: every parameter with its settings and the reason for them.</summary>
+internal static class GroupsCommand
+{
+    private static readonly JsonSerializerOptions s_json = new()
+    {
+        WriteIndented = true,
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    };
+
+    internal static int Run(RunArguments arguments, bool json) => Failures.Guard(arguments, () =>
+    {
+        var configuration = TrainingConfiguration.Load(arguments.ConfigurationPath, arguments.Overrides);
+        var prepared = PreparedModel.Load(configuration);
+        var imported = prepared.Import.Parameters.ToDictionary(parameter => parameter.Name, StringComparer.Ordinal);
+        if (json)
+        {
+            Console.Out.WriteLine(JsonSerializer.Serialize(
+                new
+                {
+                    parameters = prepared.Groups.Parameters.Select(parameter => ToJson(parameter, imported[parameter.Name])),
+                    warnings = prepared.Groups.Warnings,
+                    renamed = prepared.Import.Messages,
+                },
+                s_json));
+        }
+        else
+        {
+            WriteTable(prepared);
+        }
+
+        return ExitCodes.Done;
+    });
+
+    private static object ToJson(ParameterSettings parameter, ImportedParameter imported) => new
+    {
+        parameter.Name,
+        parameter.Shape,
+        Kind = JsonNamingPolicy.SnakeCaseLower.ConvertName(parameter.Kind.ToString()),
+        parameter.Group,
+        Lr = parameter.LearningRate,
+        parameter.WeightDecay,
+        Betas = new[] { parameter.Beta1, parameter.Beta2 },
+        Eps = parameter.Epsilon,
+        parameter.Frozen,
+        parameter.Reason,
+        imported.Transposed,
+        imported.OriginalName,
+    };
+
+    private static void WriteTable(PreparedModel prepared)
+    {
+        var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Out) });
+        if (Console.IsOutputRedirected)
+        {
+            console.Profile.Width = 240;
+        }
+
+        var table = new Table().Border(TableBorder.Simple);
+        foreach (var title in (string[])["parameter", "shape", "kind", "group", "lr", "weight decay", "why"])
+        {
+            table.AddColumn(new TableColumn(title) { NoWrap = title is "parameter" or "shape" });
+        }
+
+        foreach (var parameter in prepared.Groups.Parameters)
+        {
+            table.AddRow(
+                Markup.Escape(parameter.Name),
+                Markup.Escape($"[{string.Join(", ", parameter.Shape)}]"),
+                parameter.Kind.ToString(),
+                Markup.Escape(parameter.Group),
+                parameter.Frozen ? "frozen" : parameter.LearningRate.ToString("0.###e+0", CultureInfo.InvariantCulture),
+                parameter.Frozen ? "" : parameter.WeightDecay.ToString("0.#####", CultureInfo.InvariantCulture),
+                Markup.Escape(parameter.Reason));
+        }
+
+        console.Write(table);
+        foreach (var sentence in prepared.Groups.Warnings.Concat(prepared.Import.Messages))
+        {
+            console.WriteLine(sentence);
+        }
+    }
+}

@@ -1,0 +1,91 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text;
+using OrtZero.Training;
+
+namespace OrtZero.RankWorker.Internal;
+
+/// <summary>
+/// Shows rank 0's progress: one line that is redrawn where a person watches, else a line per log interval.
+/// </summary>
+internal sealed class ProgressDisplay(TextWriter output, bool redraws) : IRunObserver
+{
+    private RunDescription? _run;
+    private long _clock;
+    private bool _lineIsOpen;
+
+    public void Started(RunDescription run)
+    {
+        _run = run;
+        _clock = Stopwatch.GetTimestamp();
+        WriteLine(string.Create(
+            CultureInfo.InvariantCulture,
+            $"{Path.GetFileName(run.ModelPath)}: {run.TrainableElements:N0} trainable parameters in {run.Groups.Count} groups, ZeRO stage {run.ZeroStage}, {run.WorldSize} rank{(run.WorldSize == 1 ? "" : "s")}, {run.TotalIterations - run.FirstIteration:N0} iterations"));
+    }
+
+    public StepDirective Report(MetricsRecord metrics)
+    {
+        var line = Describe(metrics);
+        if (!redraws)
+        {
+            WriteLine(line);
+            return StepDirective.Run;
+        }
+
+        // Carriage return, the line cut to the width so that it never wraps, clear to the end of the line.
+        output.Write($"\r{(line.Length < Terminal.Width ? line : line[..(Terminal.Width - 1)])}\u001b[K");
+        output.Flush();
+        _lineIsOpen = true;
+        return StepDirective.Run;
+    }
+
+    public void Validated(ValidationRecord validation)
+    {
+        var text = new StringBuilder().Append(
+            CultureInfo.InvariantCulture, $"validation after iteration {validation.Iteration}: loss {validation.Loss:0.0000}");
+        if (validation.Metric is not null)
+        {
+            text.Append(CultureInfo.InvariantCulture, $", {validation.Metric} {validation.Value:0.0000}");
+        }
+
+        WriteLine(text.Append(CultureInfo.InvariantCulture, $" ({validation.Samples} samples)").ToString());
+    }
+
+    public void Finished(RunSummary summary) => CloseLine();
+
+    /// <summary>Writes a whole line; a line being redrawn stays above it.</summary>
+    internal void WriteLine(string line)
+    {
+        CloseLine();
+        output.WriteLine(line);
+        output.Flush();
+    }
+
+    private string Describe(MetricsRecord metrics)
+    {
+        var text = new StringBuilder();
+        text.Append(
+            CultureInfo.InvariantCulture,
+            $"epoch {metrics.Epoch + 1}  iter {metrics.Iteration}/{_run!.TotalIterations}  loss {metrics.Loss:0.0000}  grad_norm {metrics.GradientNorm ?? double.NaN:0.000}");
+        // Groups that differ only in weight decay share a rate: it is shown once, under their common first name.
+        foreach (var group in metrics.Groups.DistinctBy(group => group.Name.Split('/')[0]))
+        {
+            text.Append(CultureInfo.InvariantCulture, $"  lr[{group.Name.Split('/')[0]}] {group.LearningRate:0.00e+0}");
+        }
+
+        var done = metrics.Iteration - _run.FirstIteration;
+        var left = Stopwatch.GetElapsedTime(_clock) * ((_run.TotalIterations - metrics.Iteration) / (double)Math.Max(1, done));
+        return text.Append(
+            CultureInfo.InvariantCulture,
+            $"  {metrics.SamplesPerSecond:0} samples/s  {metrics.PeakRssBytes >> 20} MiB  {left:hh\\:mm\\:ss} left").ToString();
+    }
+
+    private void CloseLine()
+    {
+        if (_lineIsOpen)
+        {
+            output.WriteLine();
+            _lineIsOpen = false;
+        }
+    }
+}

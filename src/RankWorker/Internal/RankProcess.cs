@@ -1,0 +1,106 @@
+using Microsoft.Extensions.Logging;
+using OrtZero.Mpi;
+using OrtZero.Training;
+
+namespace OrtZero.RankWorker.Internal;
+
+/// <summary>
+/// One rank's process around a command: starts and ends MPI, and sees to it that a failure on any rank ends all of them
+/// within seconds, is told once, and gives the exit code.
+/// </summary>
+internal sealed class RankProcess
+{
+    private RankProcess(RunArguments arguments, ICommunicator communicator)
+    {
+        Arguments = arguments;
+        Communicator = communicator;
+        Display = new ProgressDisplay(communicator.Rank == 0 ? Console.Out : TextWriter.Null, Terminal.IsWatched);
+        Logger = new LineLogger(Display, communicator.Rank, arguments.Verbose ? LogLevel.Information : LogLevel.Warning);
+    }
+
+    internal RunArguments Arguments { get; }
+
+    internal ICommunicator Communicator { get; }
+
+    internal ProgressDisplay Display { get; }
+
+    internal ILogger Logger { get; }
+
+    internal bool IsFirst => Communicator.Rank == 0;
+
+    /// <summary>Runs a command on every rank.</summary>
+    internal static int Run(RunArguments arguments, Func<RankProcess, TrainingConfiguration, int> command)
+    {
+        ICommunicator communicator;
+        try
+        {
+            communicator = arguments.Debug ? new SingleProcessCommunicator() : MpiEnvironment.Initialize();
+        }
+        catch (Exception exception)
+        {
+            // Ranks cannot talk to each other yet; each knows only which one the launcher says it is.
+            if (LaunchedRank() is null or "0")
+            {
+                Failures.Report(exception, arguments.Verbose);
+            }
+
+            return ExitCodes.Of(exception);
+        }
+
+        var marker = default(FailureMarker);
+        try
+        {
+            var process = new RankProcess(arguments, communicator);
+            var configuration = RankAgreement.Run(
+                communicator, () => TrainingConfiguration.Load(arguments.ConfigurationPath, arguments.Overrides));
+            marker = new FailureMarker(configuration.WorkDir);
+            if (process.IsFirst)
+            {
+                marker.Clear();
+            }
+
+            communicator.Barrier();
+            var code = command(process, configuration);
+            communicator.Dispose();
+            return code;
+        }
+        catch (Exception exception)
+        {
+            return Fail(exception, arguments, communicator, marker);
+        }
+    }
+
+    private static string? LaunchedRank() => Environment.GetEnvironmentVariable("OMPI_COMM_WORLD_RANK")
+        ?? Environment.GetEnvironmentVariable("PMI_RANK") ?? Environment.GetEnvironmentVariable("PMIX_RANK");
+
+    private static int Fail(Exception exception, RunArguments arguments, ICommunicator communicator, FailureMarker? marker)
+    {
+        var code = ExitCodes.Of(exception);
+        if (communicator.Size == 1)
+        {
+            Failures.Report(exception, arguments.Verbose);
+            communicator.Dispose();
+            return code;
+        }
+
+        if (RankAgreement.IsAgreed(exception))
+        {
+            if (exception is not PeerFailedException && (exception is not RankMismatchException || communicator.Rank == 0))
+            {
+                Failures.Report(exception, arguments.Verbose);
+            }
+
+            communicator.Dispose();
+            return code;
+        }
+
+        // The others wait in a collective that this rank will never reach: the launcher has to end them.
+        if (marker is null || marker.IsFirst())
+        {
+            Failures.Report(exception, arguments.Verbose, communicator.Rank);
+        }
+
+        communicator.Abort(code);
+        return code;
+    }
+}

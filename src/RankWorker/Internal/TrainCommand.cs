@@ -1,0 +1,31 @@
+using OrtZero.Training;
+
+namespace OrtZero.RankWorker.Internal;
+
+/// <summary><c>rankworker CFG</c>: trains.</summary>
+internal static class TrainCommand
+{
+    internal static int Run(RunArguments arguments) => RankProcess.Run(arguments, (process, configuration) =>
+    {
+        using var signals = new StopSignals();
+        using var run = TrainingRun.Open(configuration, process.Communicator, process.Logger, arguments.MaxIterations);
+        if (process.IsFirst)
+        {
+            run.Observe(process.Display);
+        }
+
+        using var coordination = Coordination.Join(process, configuration, run.Description);
+        if (coordination.Observer is { } observer)
+        {
+            run.Observe(observer);
+        }
+
+        var summary = run.Execute(signals.Token);
+        if (process.IsFirst)
+        {
+            SummaryPrinter.Print(process.Display, summary, run.Sample());
+        }
+
+        return summary.Outcome == RunOutcome.Stopped ? ExitCodes.Stopped : ExitCodes.Done;
+    });
+}

@@ -1,0 +1,3 @@
+using OrtZero.RankWorker.Internal;
+
+return CommandLine.Run(args);

@@ -1,0 +1,107 @@
+using System.Text.Json;
+using OrtZero.Autograd;
+using OrtZero.Mpi;
+using OrtZero.Runtime;
+using OrtZero.Sharding;
+
+namespace OrtZero.Training.Internal;
+
+/// <summary>
+/// Measures loss and accuracy on the validation samples, shared among the ranks. It reads the parameters where training
+/// keeps them, so there is nothing to copy or to load.
+/// </summary>
+internal sealed class Evaluator : IDisposable
+{
+    private readonly TrainingMaterials _materials;
+    private readonly ICommunicator _communicator;
+    private readonly InputBuffers _inputs;
+    private readonly OrtSession _session;
+    private readonly Dictionary<string, OrtTensor> _parameters;
+    private readonly string _loss;
+    private readonly bool _fixedBatch;
+    private readonly BatchSampler _sampler;
+    private readonly int[] _samples;
+
+    internal Evaluator(TrainingMaterials materials, ZeroEngine engine)
+    {
+        _materials = materials;
+        _communicator = engine.Communicator;
+        var configuration = materials.Configuration;
+        var data = materials.Validation!;
+        var model = new TrainingGraphBuilder().BuildEvaluation(materials.Model, materials.Values, materials.Loss, [.. materials.Prepared.Trainable]);
+        _loss = model.Graph.Output[0].Name;
+        _fixedBatch = BatchAxis.IsFixed(materials.Model);
+        using var options = SessionSettings.Create(materials.Environment, configuration.Execution, _communicator);
+        _session = OrtSession.Open(materials.Environment, model, options);
+        _parameters = materials.Prepared.Trainable.ToDictionary(name => name, engine.ParameterTensor, StringComparer.Ordinal);
+        var fed = _session.Inputs.Select(input => input.Name).Where(name => !_parameters.ContainsKey(name)).ToHashSet(StringComparer.Ordinal);
+        _inputs = new InputBuffers(data, materials.InputsOf(data), fed, configuration.MicroBatchSize, materials.Labels);
+        var count = Math.Min(data.Count, configuration.Evaluation.MaxSamples ?? int.MaxValue);
+        _sampler = new BatchSampler(count, _communicator.Size, _communicator.Rank, configuration.MicroBatchSize, shuffle: false, seed: 0);
+        _samples = new int[configuration.MicroBatchSize];
+    }
+
+    /// <summary>Goes through the validation samples once. Collective.</summary>
+    internal ValidationRecord Evaluate(long iteration, int epoch)
+    {
+        var metric = _materials.Metric;
+        var meter = metric == EvaluationMetric.None ? null : new AccuracyMeter(metric, _materials.Loss.IgnoreIndex);
+        // Losses weighted by samples, samples, right predictions, all predictions.
+        var totals = new double[4];
+        for (var batch = 0; batch < _sampler.IterationsPerEpoch; batch++)
+        {
+            var counted = _sampler.Indices(0, batch, _samples);
+            // A model for one batch size only cannot look at fewer samples, and repeats must not count twice.
+            if (counted > 0 && !(_fixedBatch && counted < _samples.Length))
+            {
+                var loss = Measure(counted, meter);
+                totals[0] += loss * counted;
+                totals[1] += counted;
+            }
+        }
+
+        (totals[2], totals[3]) = (meter?.Correct ?? 0, meter?.Total ?? 0);
+        _communicator.AllReduce(totals, ReduceOperation.Sum);
+        return new ValidationRecord
+        {
+            Iteration = iteration,
+            Epoch = epoch,
+            Loss = totals[0] / totals[1],
+            Samples = (long)totals[1],
+            Metric = meter is null ? null : JsonNamingPolicy.SnakeCaseLower.ConvertName(metric.ToString()),
+            Value = meter is null ? null : totals[2] / totals[3],
+        };
+    }
+
+    /// <summary>The model's outputs for given inputs, by the trained parameters as they are now.</summary>
+    internal float[] Scores(IReadOnlyDictionary<string, OrtTensor> inputs)
+    {
+        var results = _session.Run(With(inputs), [_materials.Loss.Output]);
+        using var scores = results[0];
+        return scores.Span<float>().ToArray();
+    }
+
+    public void Dispose()
+    {
+        _session.Dispose();
+        _inputs.Dispose();
+    }
+
+    private double Measure(int counted, AccuracyMeter? meter)
+    {
+        _inputs.Fill(_samples.AsSpan(0, counted));
+        var feeds = _inputs.Tensors.Keys.ToDictionary(name => name, name => _inputs.First(name, counted), StringComparer.Ordinal);
+        var results = _session.Run(With(feeds), [_loss, _materials.Loss.Output]);
+        double loss = results[0].Span<float>()[0];
+        meter?.Add(results[1].Span<float>(), feeds[_materials.Loss.Labels!].Span<long>(), counted, counted);
+        foreach (var tensor in results.Concat(feeds.Values))
+        {
+            tensor.Dispose();
+        }
+
+        return loss;
+    }
+
+    private Dictionary<string, OrtTensor> With(IReadOnlyDictionary<string, OrtTensor> inputs) =>
+        new(_parameters.Concat(inputs), StringComparer.Ordinal);
+}

@@ -1,0 +1,22 @@
+using Microsoft.Extensions.Logging;
+
+namespace OrtZero.Training.Internal;
+
+/// <summary>What the loop says; event ids 300 to 399.</summary>
+internal static partial class LoopLog
+{
+    [LoggerMessage(EventId = 300, Level = LogLevel.Warning, Message = "{Sentence}")]
+    internal static partial void Advice(ILogger logger, string sentence);
+
+    [LoggerMessage(EventId = 301, Level = LogLevel.Warning, Message = "The gradient of iteration {Iteration} is not finite: the update is skipped and the parameters stay as they are.")]
+    internal static partial void UpdateSkipped(ILogger logger, long iteration);
+
+    [LoggerMessage(EventId = 302, Level = LogLevel.Information, Message = "Resumed {Path} at iteration {Iteration}.")]
+    internal static partial void Resumed(ILogger logger, string path, long iteration);
+
+    [LoggerMessage(EventId = 303, Level = LogLevel.Information, Message = "Saved {Path}.")]
+    internal static partial void Saved(ILogger logger, string path);
+
+    [LoggerMessage(EventId = 304, Level = LogLevel.Information, Message = "{Sentence}")]
+    internal static partial void Imported(ILogger logger, string sentence);
+}

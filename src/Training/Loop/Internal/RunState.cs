@@ -1,0 +1,38 @@
+using System.Text.Json;
+using OrtZero.Sharding;
+
+namespace OrtZero.Training.Internal;
+
+/// <summary>What a checkpoint keeps of the loop: how far the data was used, from which the position of everything else follows.</summary>
+/// <param name="Iteration">Iterations done.</param>
+/// <param name="WorldSize">Ranks they were done on.</param>
+/// <param name="MicroBatchSize">Samples of each rank in each.</param>
+internal sealed record RunState(long Iteration, int WorldSize, int MicroBatchSize)
+{
+    private static readonly JsonSerializerOptions s_json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
+
+    internal string ToJson() => JsonSerializer.Serialize(this, s_json);
+
+    internal static RunState Parse(string path, JsonElement state)
+    {
+        try
+        {
+            return state.Deserialize<RunState>(s_json) ?? throw new JsonException("it is null");
+        }
+        catch (JsonException exception)
+        {
+            throw new CheckpointException($"{path} does not say how far its run had come: {exception.Message}; resume another checkpoint.", exception);
+        }
+    }
+
+    /// <summary>The iteration to go on with when ranks and micro-batches may be of other numbers now: as many samples are behind it.</summary>
+    internal long IterationFor(string path, int worldSize, int microBatchSize)
+    {
+        var samples = Iteration * WorldSize * MicroBatchSize;
+        var (iteration, rest) = Math.DivRem(samples, (long)worldSize * microBatchSize);
+        return rest == 0
+            ? iteration
+            : throw new CheckpointException(
+                $"{path} was written after {samples} samples, which is no whole number of iterations of {worldSize} ranks x micro_batch_size {microBatchSize}: resume with {WorldSize} x {MicroBatchSize} or a divisor of it.");
+    }
+}

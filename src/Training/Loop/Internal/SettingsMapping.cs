@@ -1,0 +1,63 @@
+using OrtZero.Autograd;
+using OrtZero.Sharding;
+
+namespace OrtZero.Training.Internal;
+
+/// <summary>Turns sections of cfg.json into what the lower layers take.</summary>
+internal static class SettingsMapping
+{
+    internal static OptimizerSettings Optimizer(OptimizerSection section) => new()
+    {
+        Type = section.Type.ToString(),
+        LearningRate = section.Lr,
+        WeightDecay = section.EffectiveWeightDecay,
+        Beta1 = section.Betas.First,
+        Beta2 = section.Betas.Second,
+        Epsilon = section.Eps,
+    };
+
+    internal static ParamwiseRules? Paramwise(ParamwiseSection? section) => section is null ? null : new ParamwiseRules
+    {
+        BiasLrMult = section.BiasLrMult,
+        BiasDecayMult = section.BiasDecayMult,
+        NormDecayMult = section.NormDecayMult,
+        FlatDecayMult = section.FlatDecayMult,
+        DwconvDecayMult = section.DwconvDecayMult,
+        DcnOffsetLrMult = section.DcnOffsetLrMult,
+        BypassDuplicate = section.BypassDuplicate,
+        CustomOverridesKinds = section.CustomOverridesKinds,
+        CustomKeys = section.CustomKeys.ToDictionary(pair => pair.Key, pair => CustomKey(pair.Value), StringComparer.Ordinal),
+    };
+
+    internal static ZeroOptions Zero(ZeroOptimizationSection section) => new()
+    {
+        Stage = section.Stage,
+        ReduceBucketSize = section.ReduceBucketSize,
+        OverlapComm = section.OverlapComm,
+    };
+
+    internal static LossOptions Loss(LossSection section) => new()
+    {
+        Type = section.Type switch
+        {
+            LossKind.CrossEntropy => LossType.CrossEntropy,
+            LossKind.MeanSquaredError => LossType.MeanSquaredError,
+            _ => LossType.ModelOutput,
+        },
+        Output = section.Output,
+        Labels = section.Labels,
+        IgnoreIndex = section.IgnoreIndex,
+        LabelSmoothing = section.LabelSmoothing,
+    };
+
+    private static CustomKeyRule CustomKey(CustomKeySection section) => new()
+    {
+        LrMult = section.LrMult,
+        DecayMult = section.DecayMult,
+        Lr = section.Lr,
+        WeightDecay = section.WeightDecay,
+        Beta1 = section.Betas?.First,
+        Beta2 = section.Betas?.Second,
+        Epsilon = section.Eps,
+    };
+}

@@ -1,0 +1,75 @@
+using System.Security.Cryptography;
+using OrtZero.Onnx;
+using OrtZero.Onnx.Protobuf;
+using OrtZero.Sharding;
+using OrtZero.Training.Internal;
+
+namespace OrtZero.Training;
+
+/// <summary>
+/// The model of a configuration, read and cleaned up, with the settings of every parameter resolved: all that can be said
+/// before any data is seen.
+/// </summary>
+public sealed class PreparedModel
+{
+    private PreparedModel(OnnxModel model, ImportReport import, ParameterGroupTable groups, string fileHash)
+    {
+        Model = model;
+        Import = import;
+        Groups = groups;
+        FileHash = fileHash;
+        Trainable = [.. groups.Parameters.Where(parameter => !parameter.Frozen).Select(parameter => parameter.Name)];
+    }
+
+    /// <summary>The model with its parameters under their recovered names.</summary>
+    public OnnxModel Model { get; }
+
+    /// <summary>What was renamed and untied.</summary>
+    public ImportReport Import { get; }
+
+    /// <summary>The settings of every parameter.</summary>
+    public ParameterGroupTable Groups { get; }
+
+    /// <summary>SHA-256 of the model file, hexadecimal.</summary>
+    public string FileHash { get; }
+
+    /// <summary>The names of the parameters that are trained, in model order.</summary>
+    public IReadOnlyList<string> Trainable { get; }
+
+    /// <summary>Reads and cleans up the model, and resolves its parameter groups.</summary>
+    /// <exception cref="OnnxFormatException">The file is not a model that can be trained.</exception>
+    /// <exception cref="ParameterGroupException">The settings cannot be applied to its parameters.</exception>
+    /// <exception cref="ConfigurationException">The loss names an output the model does not have.</exception>
+    public static PreparedModel Load(TrainingConfiguration configuration)
+    {
+        ArgumentNullException.ThrowIfNull(configuration);
+        var path = configuration.Model.Path;
+        var model = OnnxModel.Load(path);
+        var import = ModelImporter.Import(model);
+        RequireOutput(model.Graph, configuration);
+        var names = import.Parameters.Where(parameter => parameter.Trainable).Select(parameter => parameter.Name).ToList();
+        if (names.Count == 0)
+        {
+            throw new OnnxFormatException($"{path} has no float32 parameters among its initializers, so there is nothing to train.");
+        }
+
+        var groups = ParameterGroupTable.Resolve(
+            ParameterDescription.Describe(model, names),
+            SettingsMapping.Optimizer(configuration.OptimWrapper.Optimizer),
+            SettingsMapping.Paramwise(configuration.OptimWrapper.ParamwiseCfg),
+            configuration.Model.Frozen);
+        using var file = File.OpenRead(path);
+        return new PreparedModel(model, import, groups, Convert.ToHexStringLower(SHA256.HashData(file)));
+    }
+
+    private static void RequireOutput(GraphProto graph, TrainingConfiguration configuration)
+    {
+        var wanted = configuration.Model.Loss.Output;
+        if (graph.Output.All(output => output.Name != wanted))
+        {
+            var outputs = string.Join(", ", graph.Output.Select(output => $"'{output.Name}'"));
+            throw new ConfigurationException(
+                [$"{configuration.Path}: model.loss.output is '{wanted}', but {configuration.Model.Path} has the outputs {outputs}: name one of them."]);
+        }
+    }
+}

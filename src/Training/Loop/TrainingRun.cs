@@ -1,0 +1,432 @@
+using System.Diagnostics;
+using System.Security.Cryptography;
+using Microsoft.Extensions.Logging;
+using OrtZero.Mpi;
+using OrtZero.Sharding;
+using OrtZero.Training.Internal;
+
+namespace OrtZero.Training;
+
+/// <summary>
+/// One training run on this rank: iterations, accumulation, updates, validation, checkpoints and the trained model. Counting
+/// follows MMEngine: an iteration is a micro-batch, schedules step after every iteration, and the last, incomplete
+/// accumulation is applied with its own divisor.
+/// </summary>
+public sealed class TrainingRun : IDisposable
+{
+    private const int MostSkippedInARow = 10;
+
+    private readonly TrainingConfiguration _configuration;
+    private readonly ICommunicator _communicator;
+    private readonly ILogger _logger;
+    private readonly TrainingMaterials _materials;
+    private readonly Trainer _trainer;
+    private readonly IterationPlan _plan;
+    private readonly LearningRateSchedule _schedule;
+    private readonly IntervalMeter _meter;
+    private readonly List<IRunObserver> _observers = [];
+    private readonly double[] _weightDecays;
+    private readonly GroupMetrics[] _rates;
+    private readonly long[] _agreement = new long[1];
+    private readonly string _checkpoints;
+    private readonly long _began = Stopwatch.GetTimestamp();
+    private StepDirective _asked;
+    private long _iteration;
+    private long _savedAt;
+    private long _skipped;
+    private int _skippedInARow;
+    private double? _gradientNorm;
+    private double? _loss;
+    private double _trainingSeconds;
+    private ValidationRecord? _validation;
+    private string? _checkpoint;
+    private RunFolder? _folder;
+
+    private TrainingRun(
+        TrainingConfiguration configuration, ICommunicator communicator, ILogger logger, TrainingMaterials materials, Trainer trainer, long? maxIterations)
+    {
+        _configuration = configuration;
+        _communicator = communicator;
+        _logger = logger;
+        _materials = materials;
+        _trainer = trainer;
+        _plan = IterationPlan.Of(configuration, materials.Sampler.IterationsPerEpoch, maxIterations);
+        var groups = materials.Prepared.Groups;
+        _schedule = LearningRateSchedule.Create(
+            configuration.ParamScheduler, groups, _plan.IterationsPerEpoch, configuration.TrainCfg.MaxEpochs, configuration.TrainCfg.MaxIters);
+        _weightDecays = [.. groups.Groups.Select(group => group.WeightDecay)];
+        _rates = new GroupMetrics[groups.Groups.Count];
+        _checkpoints = Path.Combine(configuration.WorkDir, "checkpoints");
+        _meter = new IntervalMeter(communicator, configuration.MicroBatchSize);
+    }
+
+    /// <summary>The model being trained and its parameter groups.</summary>
+    public PreparedModel Prepared => _materials.Prepared;
+
+    /// <summary>What is known of the run before its first iteration.</summary>
+    public RunDescription Description { get; private set; } = null!;
+
+    /// <summary>Opens model and data on every rank and resumes a checkpoint where the configuration asks for one. Collective.</summary>
+    /// <param name="configuration">What to train.</param>
+    /// <param name="communicator">The ranks; not disposed by the run.</param>
+    /// <param name="logger">Where warnings and details go.</param>
+    /// <param name="maxIterations">Ends the run early, with the schedules the configuration gives it. Null: it runs to its end.</param>
+    /// <exception cref="RankMismatchException">Ranks have different configurations or models.</exception>
+    /// <exception cref="PeerFailedException">Another rank failed; it says why.</exception>
+    public static TrainingRun Open(
+        TrainingConfiguration configuration, ICommunicator communicator, ILogger logger, long? maxIterations = null)
+    {
+        ArgumentNullException.ThrowIfNull(configuration);
+        ArgumentNullException.ThrowIfNull(communicator);
+        ArgumentNullException.ThrowIfNull(logger);
+        var prepared = RankAgreement.Run(communicator, () => PreparedModel.Load(configuration));
+        var configurationHash = ConfigurationFingerprint.Of(configuration);
+        RankAgreement.RequireEqual(
+            communicator, "The configurations", configurationHash,
+            $"start every rank with the same {Path.GetFileName(configuration.Path)} and the same --set options.");
+        RankAgreement.RequireEqual(
+            communicator, "The model files", prepared.FileHash, $"copy one {Path.GetFileName(configuration.Model.Path)} to every machine.");
+        var materials = RankAgreement.Run(communicator, () => TrainingMaterials.Load(configuration, prepared, communicator));
+        Trainer? trainer = null;
+        TrainingRun? run = null;
+        try
+        {
+            trainer = Trainer.Open(materials, communicator, logger);
+            run = RankAgreement.Run(communicator, () => new TrainingRun(configuration, communicator, logger, materials, trainer, maxIterations));
+            run.Begin(configurationHash);
+            return run;
+        }
+        catch
+        {
+            run?._folder?.Dispose();
+            trainer?.Dispose();
+            materials.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Adds somebody who hears of the run and may steer it.</summary>
+    public void Observe(IRunObserver observer) => _observers.Add(observer);
+
+    /// <summary>Trains to the end, or until <paramref name="stop"/> asks to stop after the current update on any rank. Collective.</summary>
+    /// <returns>How it went; equal on every rank but for memory and times.</returns>
+    public RunSummary Execute(CancellationToken stop)
+    {
+        Tell(observer => observer.Started(Description));
+        var outcome = RunOutcome.Completed;
+        _meter.Restart();
+        while (_iteration < _plan.TotalIterations)
+        {
+            var directive = Iterate(stop, out var atRest);
+            if (directive == StepDirective.Stop && _iteration < _plan.TotalIterations)
+            {
+                Save();
+                outcome = RunOutcome.Stopped;
+                break;
+            }
+
+            if (directive == StepDirective.Checkpoint || (atRest && IsCheckpointDue()))
+            {
+                Save();
+            }
+
+            if (_plan.ValidatesAfter(_iteration))
+            {
+                Validate();
+            }
+        }
+
+        var summary = Finish(outcome);
+        Tell(observer => observer.Finished(summary));
+        return summary;
+    }
+
+    /// <summary>
+    /// The gradients of the update that comes next, by parameter name: summed over its micro-batches and ranks, divided, before
+    /// clipping. Parameters stay as they are. Collective.
+    /// </summary>
+    public IReadOnlyDictionary<string, float[]> FirstGradients()
+    {
+        var (_, counts) = _plan.Accumulation(_iteration);
+        for (var micro = 0; micro < counts; micro++)
+        {
+            RunMicroBatch(_iteration + micro, first: micro == 0, last: micro == counts - 1);
+        }
+
+        return _trainer.Engine.GatherGradients((double)counts * _communicator.Size);
+    }
+
+    /// <summary>What the trained model makes of a validation sample. Null: the configuration asks for none.</summary>
+    public SamplePrediction? Sample(int sample = 0) => _trainer.Captions?.Write(sample);
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _folder?.Dispose();
+        _trainer.Dispose();
+        _materials.Dispose();
+    }
+
+    private void Begin(string configurationHash)
+    {
+        Resume();
+        _folder = RankAgreement.Run(_communicator, () => RunFolder.Open(_configuration, _communicator.Rank, _iteration > 0 ? _iteration : null));
+        var runId = new byte[16];
+        RandomNumberGenerator.Fill(runId);
+        _communicator.Broadcast(runId, root: 0);
+        Description = new RunDescription
+        {
+            RunId = Convert.ToHexStringLower(runId),
+            Rank = _communicator.Rank,
+            WorldSize = _communicator.Size,
+            ConfigurationHash = configurationHash,
+            ModelHash = Prepared.FileHash,
+            ModelPath = _configuration.Model.Path,
+            WorkDir = _configuration.WorkDir,
+            FirstIteration = _iteration,
+            TotalIterations = _plan.TotalIterations,
+            IterationsPerEpoch = _plan.IterationsPerEpoch,
+            TrainableElements = _trainer.Engine.Plan.ParameterElements,
+            ZeroStage = _trainer.Engine.Stage,
+            Groups = [.. Prepared.Groups.Groups.Select(group => group.Name)],
+            StartedAt = DateTimeOffset.UtcNow,
+        };
+        if (_communicator.Rank != 0)
+        {
+            return;
+        }
+
+        foreach (var sentence in _configuration.Warnings.Concat(Prepared.Groups.Warnings).Concat(_schedule.Warnings))
+        {
+            LoopLog.Advice(_logger, sentence);
+        }
+
+        foreach (var sentence in Prepared.Import.Messages)
+        {
+            LoopLog.Imported(_logger, sentence);
+        }
+    }
+
+    private void Resume()
+    {
+        var choice = _configuration.Checkpoint.Resume;
+        var passedOver = new List<string>();
+        var path = choice.Auto ? ShardedCheckpoint.FindLatest(_checkpoints, _communicator, passedOver) : choice.Path;
+        foreach (var sentence in passedOver)
+        {
+            LoopLog.Advice(_logger, sentence);
+        }
+
+        if (path is null)
+        {
+            return;
+        }
+
+        var manifest = ShardedCheckpoint.Load(path, _trainer.Engine);
+        _iteration = RunState.Parse(path, manifest.RunState).IterationFor(path, _communicator.Size, _configuration.MicroBatchSize);
+        _savedAt = _iteration;
+        _checkpoint = path;
+        // The schedule is replayed rather than restored, so that a schedule changed in cfg.json is the one that counts.
+        for (var done = 1L; done <= _iteration; done++)
+        {
+            AdvanceSchedule(done);
+        }
+
+        if (_communicator.Rank == 0)
+        {
+            LoopLog.Resumed(_logger, path, _iteration);
+        }
+    }
+
+    // One micro-batch and, at an accumulation boundary, the update; returns what the ranks agreed to do next.
+    private StepDirective Iterate(CancellationToken stop, out bool atRest)
+    {
+        var started = Stopwatch.GetTimestamp();
+        var (position, counts) = _plan.Accumulation(_iteration);
+        atRest = position == counts - 1;
+        _meter.Add(RunMicroBatch(_iteration, first: position == 0, last: atRest));
+        if (atRest)
+        {
+            Update(counts);
+        }
+
+        var epoch = _plan.EpochOf(_iteration);
+        _iteration++;
+        AdvanceSchedule(_iteration);
+        _trainingSeconds += Stopwatch.GetElapsedTime(started).TotalSeconds;
+        if (_iteration % _configuration.Log.Interval == 0 || _iteration == _plan.TotalIterations)
+        {
+            Ask(Log(epoch));
+        }
+
+        if (stop.IsCancellationRequested)
+        {
+            Ask(StepDirective.Stop);
+        }
+
+        // Only between updates are gradients, parameters and optimizer state at rest, so only there may ranks stop or save.
+        return atRest ? Agree() : StepDirective.Run;
+    }
+
+    private float RunMicroBatch(long iteration, bool first, bool last) =>
+        _trainer.RunMicroBatch(_plan.EpochOf(iteration), _plan.PositionInEpoch(iteration), first, last);
+
+    private void Update(int counts)
+    {
+        for (var group = 0; group < _rates.Length; group++)
+        {
+            _rates[group] = new GroupMetrics(Prepared.Groups.Groups[group].Name, _schedule.Rates[group], _weightDecays[group]);
+        }
+
+        var result = _trainer.Engine.Step(new UpdateSettings
+        {
+            GradientDivisor = (double)counts * _communicator.Size,
+            MaxNorm = _configuration.OptimWrapper.ClipGrad?.MaxNorm,
+            LearningRates = _schedule.Rates,
+            WeightDecays = _weightDecays,
+        });
+        _gradientNorm = result.GradientNorm;
+        _skippedInARow = result.Skipped ? _skippedInARow + 1 : 0;
+        if (!result.Skipped)
+        {
+            return;
+        }
+
+        _skipped++;
+        if (_configuration.OptimWrapper.ClipGrad?.ErrorIfNonfinite == true || _skippedInARow == MostSkippedInARow)
+        {
+            throw new TrainingException(
+                $"The gradient of iteration {_iteration + 1} is not finite ({_skippedInARow} in a row): lower optim_wrapper.optimizer.lr or clip gradients with optim_wrapper.clip_grad.");
+        }
+
+        if (_communicator.Rank == 0)
+        {
+            LoopLog.UpdateSkipped(_logger, _iteration + 1);
+        }
+    }
+
+    private void AdvanceSchedule(long done)
+    {
+        _schedule.AfterIteration();
+        if (_plan.EndsEpoch(done))
+        {
+            _schedule.AfterEpoch();
+        }
+    }
+
+    private StepDirective Log(int epoch)
+    {
+        var (loss, samplesPerSecond) = _meter.Drain();
+        _loss = loss;
+        var metrics = new MetricsRecord
+        {
+            Iteration = _iteration,
+            Epoch = epoch,
+            Loss = loss,
+            GradientNorm = _gradientNorm,
+            Groups = [.. _rates.Where(group => group is not null)],
+            SamplesPerSecond = samplesPerSecond,
+            PeakRssBytes = ProcessMemory.PeakRssBytes(),
+            SkippedUpdates = _skipped,
+        };
+        _folder!.Write(metrics);
+        var wanted = StepDirective.Run;
+        foreach (var observer in _observers)
+        {
+            wanted = (StepDirective)Math.Max((int)wanted, (int)observer.Report(metrics));
+        }
+
+        return wanted;
+    }
+
+    private void Validate()
+    {
+        if (_trainer.Evaluator is not { } evaluator)
+        {
+            return;
+        }
+
+        var started = Stopwatch.GetTimestamp();
+        _validation = evaluator.Evaluate(_iteration, _plan.EpochOf(_iteration - 1) + 1);
+        _folder!.Write(_validation);
+        Tell(observer => observer.Validated(_validation));
+        _meter.Exclude(Stopwatch.GetElapsedTime(started));
+    }
+
+    private bool IsCheckpointDue() =>
+        _configuration.Checkpoint.Interval is { } interval && _iteration / interval > _savedAt / interval;
+
+    private void Save()
+    {
+        var started = Stopwatch.GetTimestamp();
+        var state = new RunState(_iteration, _communicator.Size, _configuration.MicroBatchSize);
+        _checkpoint = ShardedCheckpoint.Save(_checkpoints, _iteration, _trainer.Engine, state.ToJson());
+        _savedAt = _iteration;
+        if (_communicator.Rank == 0)
+        {
+            LoopLog.Saved(_logger, _checkpoint);
+            if (_configuration.Checkpoint.MaxKeep is { } keep)
+            {
+                ShardedCheckpoint.Prune(_checkpoints, keep);
+            }
+        }
+
+        _meter.Exclude(Stopwatch.GetElapsedTime(started));
+    }
+
+    private RunSummary Finish(RunOutcome outcome)
+    {
+        var model = outcome == RunOutcome.Completed ? _folder!.ModelPath : null;
+        var summary = new RunSummary
+        {
+            Outcome = outcome,
+            RunId = Description.RunId,
+            Iterations = _iteration,
+            Epochs = (int)(_iteration / _plan.IterationsPerEpoch),
+            Updates = _trainer.Engine.Updates,
+            SkippedUpdates = _skipped,
+            Loss = _loss,
+            Validation = _validation,
+            WorldSize = _communicator.Size,
+            TrainingSeconds = _trainingSeconds,
+            TotalSeconds = Stopwatch.GetElapsedTime(_began).TotalSeconds,
+            SamplesPerSecond = (_iteration - Description.FirstIteration) * (double)_communicator.Size * _configuration.MicroBatchSize / Math.Max(_trainingSeconds, 1e-9),
+            PeakRssBytes = ProcessMemory.PeakRssBytes(),
+            ModelPath = model,
+            CheckpointPath = _checkpoint,
+        };
+        // Rank 0 alone writes; the others learn whether it could, so that no rank ends well where the model is missing.
+        RankAgreement.Run(_communicator, () =>
+        {
+            if (_communicator.Rank == 0)
+            {
+                if (model is not null)
+                {
+                    ModelExporter.Save(Prepared, _trainer.Engine, model);
+                }
+
+                _folder!.Write(summary);
+            }
+        });
+        return summary;
+    }
+
+    private void Ask(StepDirective directive) => _asked = (StepDirective)Math.Max((int)_asked, (int)directive);
+
+    // The most any rank asked for since the last update: a signal or a coordinator's word may have reached only some.
+    private StepDirective Agree()
+    {
+        _agreement[0] = (long)_asked;
+        _communicator.AllReduce(_agreement, ReduceOperation.Max);
+        _asked = StepDirective.Run;
+        return (StepDirective)_agreement[0];
+    }
+
+    private void Tell(Action<IRunObserver> tell)
+    {
+        foreach (var observer in _observers)
+        {
+            tell(observer);
+        }
+    }
+}
