@@ -70,7 +70,9 @@ public sealed unsafe class OrtSession : IDisposable
     {
         ArgumentNullException.ThrowIfNull(environment);
         ArgumentNullException.ThrowIfNull(model);
-        return Open(environment, model, options, InMemoryLimit);
+        return ModelSize.Estimate(model.Graph) <= InMemoryLimit
+            ? Open(environment, model.ToBytes(), options)
+            : OpenThroughFolder(environment, model, options);
     }
 
     /// <summary>Runs the model on these inputs; the caller disposes the results.</summary>
@@ -168,15 +170,9 @@ public sealed unsafe class OrtSession : IDisposable
         return status == 0 ? call.TakeResults() : throw _api.ToException(status, KernelFailure.Take());
     }
 
-    /// <summary>Opens a model in memory, through a folder if its tensors take more than <paramref name="limit"/> bytes.</summary>
-    internal static OrtSession Open(OrtEnvironment environment, OnnxModel model, OrtSessionOptions? options, long limit) =>
-        ModelSize.Estimate(model.Graph) <= limit
-            ? Open(environment, model.ToBytes(), options)
-            : OpenThroughFolder(environment, model, options);
-
     private static OrtSession OpenThroughFolder(OrtEnvironment environment, OnnxModel model, OrtSessionOptions? options)
     {
-        var folder = Directory.CreateTempSubdirectory("ortzero-session-");
+        var folder = Directory.CreateTempSubdirectory("ortzero-");
         try
         {
             var path = Path.Combine(folder.FullName, "model.onnx");

@@ -41,7 +41,7 @@ internal static unsafe class ValueReader
             api.Check(api.GetDimensions(info, dimensions, rank));
         }
 
-        return (ElementLayout.FromNative(type), shape);
+        return ((TensorElementType)type, shape);
     }
 
     /// <summary>The inputs, outputs or overridable initializers of a session.</summary>
