@@ -28,6 +28,9 @@ internal sealed class BucketPipeline
         _thread.Start();
     }
 
+    /// <summary>Whether something went wrong on the thread.</summary>
+    public bool HasFailed => Volatile.Read(ref _failure) is not null;
+
     /// <summary>Begins a round: <paramref name="work"/> will be called once for every bucket.</summary>
     public void Start(Action<int> work)
     {

@@ -207,7 +207,12 @@ internal sealed class GradientReducer : IDisposable
             return false;
         }
 
-        _overlapCommunicator?.Dispose();
+        // Freeing a communicator may wait for the other ranks, who do not come when this one gives up in the middle of an update.
+        if (_state == State.Idle && _pipeline is not { HasFailed: true })
+        {
+            _overlapCommunicator?.Dispose();
+        }
+
         _buffer.Dispose();
         return true;
     }
