@@ -21,6 +21,9 @@ public static class GradientRuleRegistry
         ReduceRules.Register(Rules);
         NormalizationRules.Register(Rules);
         ConvolutionRules.Register(Rules);
+        PoolingRules.Register(Rules);
+        ResizeRules.Register(Rules);
+        EinsumRules.Register(Rules);
         LogicRules.Register(Rules);
         Operators = [.. Rules.Operators.Order()];
     }

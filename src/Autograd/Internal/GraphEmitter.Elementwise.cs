@@ -10,6 +10,10 @@ internal sealed partial class GraphEmitter
     /// <summary>A constant without axes.</summary>
     public Value Scalar(TensorElementType type, double number) => Tensor(type, [], Bytes(type, number));
 
+    /// <summary>A constant of real numbers.</summary>
+    public Value Reals(TensorElementType type, long[] shape, double[] numbers) =>
+        Tensor(type, shape, [.. numbers.SelectMany(number => Bytes(type, number))]);
+
     /// <summary>A constant vector of int64, as operators take for axes, shapes and the like.</summary>
     public Value Integers(params ReadOnlySpan<long> numbers) => Integers(numbers, [numbers.Length]);
 

@@ -1,5 +1,6 @@
 using OrtZero.Autograd.Internal;
 using OrtZero.Onnx;
+using OrtZero.Onnx.Protobuf;
 
 namespace OrtZero.Autograd.Rules;
 
@@ -17,6 +18,47 @@ internal sealed record ConvolutionGeometry(long[] Kernel, long[] Strides, long[]
     public bool IsTiling(long[] input, long[] output) =>
         IsUnpadded && Dilations.Zip(Kernel).All(pair => pair.First == 1 || pair.Second == 1)
         && Enumerable.Range(0, Rank).All(i => Strides[i] == Kernel[i] && output[i + 2] * Kernel[i] == input[i + 2]);
+
+    /// <summary>The spatial lengths that a convolution of an input with these spatial lengths gives.</summary>
+    public long[] OutputOf(ReadOnlySpan<long> lengths)
+    {
+        var outputs = new long[Rank];
+        for (var i = 0; i < outputs.Length; i++)
+        {
+            outputs[i] = ((lengths[i] + Before[i] + After[i] - (Dilations[i] * (Kernel[i] - 1)) - 1) / Strides[i]) + 1;
+        }
+
+        return outputs;
+    }
+
+    /// <summary>Sets the attributes of Conv and ConvTranspose.</summary>
+    public void Write(NodeProto node) =>
+        node.SetInts("kernel_shape", Kernel).SetInts("strides", Strides).SetInts("dilations", Dilations)
+            .SetInts("pads", [.. Before, .. After]).SetInt("group", Group);
+
+    /// <summary>Reads the attributes of a ConvTranspose; padding that follows from the shape of the output becomes explicit.</summary>
+    public static ConvolutionGeometry OfTransposed(RuleContext context, long[] input, long[] output, long[] weight)
+    {
+        var node = context.Node;
+        var geometry = Of(context, input, weight);
+        var automatic = node.GetString("auto_pad", "NOTSET");
+        if (automatic == "NOTSET" && node.GetInts("output_shape") is null)
+        {
+            return geometry;
+        }
+
+        var extra = node.GetInts("output_padding") ?? new long[geometry.Rank];
+        var (before, after) = (new long[geometry.Rank], new long[geometry.Rank]);
+        for (var i = 0; i < geometry.Rank && automatic != "VALID"; i++)
+        {
+            var reach = (geometry.Strides[i] * (input[i + 2] - 1)) + extra[i] + ((geometry.Kernel[i] - 1) * geometry.Dilations[i]) + 1;
+            var total = Math.Max(0, reach - output[i + 2]);
+            before[i] = automatic == "SAME_UPPER" ? total / 2 : total - (total / 2);
+            after[i] = total - before[i];
+        }
+
+        return geometry with { Before = before, After = after };
+    }
 
     /// <summary>Reads the attributes; automatic padding becomes explicit.</summary>
     /// <param name="context">The node.</param>

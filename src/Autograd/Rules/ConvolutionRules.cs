@@ -6,7 +6,11 @@ namespace OrtZero.Autograd.Rules;
 /// <summary>Convolutions.</summary>
 internal static class ConvolutionRules
 {
-    public static void Register(GradientRuleSet rules) => rules.Add("Conv", Conv);
+    public static void Register(GradientRuleSet rules)
+    {
+        rules.Add("Conv", Conv);
+        rules.Add("ConvTranspose", ConvTranspose);
+    }
 
     /// <summary>dX is a transposed convolution of dY with W, dB the sum of dY over all but the channels; dW see <see cref="WeightGradient"/>.</summary>
     private static void Conv(RuleContext context)
@@ -22,6 +26,37 @@ internal static class ConvolutionRules
         if (context.Needs(1))
         {
             context.Give(1, WeightGradient(graph, dy, context.X, context.Input(1).Shape, geometry));
+        }
+
+        if (context.Needs(2))
+        {
+            context.Give(2, graph.ReduceSum(dy, [.. Shapes.Range(dy.Shape.Length).Where(axis => axis != 1)], keep: false));
+        }
+    }
+
+    /// <summary>The roles of input and output are exchanged: dX is a convolution of dY with W, and dW that of a convolution from dY to X.</summary>
+    private static void ConvTranspose(RuleContext context)
+    {
+        var graph = context.Graph;
+        var dy = context.DY;
+        var shape = context.X.Shape;
+        var weight = context.Input(1);
+        var geometry = ConvolutionGeometry.OfTransposed(context, shape, context.Y.Shape, weight.Shape);
+        if (context.Needs(0))
+        {
+            long[] produced = [shape[0], shape[1], .. geometry.OutputOf(dy.Shape.AsSpan(2))];
+            var result = graph.Node("Conv", [dy, weight], dy.Type, produced, geometry.Write);
+            for (var axis = 2; axis < shape.Length; axis++)
+            {
+                result = graph.Slice(result, axis, 0, shape[axis]);
+            }
+
+            context.Give(0, result);
+        }
+
+        if (context.Needs(1))
+        {
+            context.Give(1, WeightGradient(graph, context.X, dy, weight.Shape, geometry));
         }
 
         if (context.Needs(2))
@@ -52,8 +87,7 @@ internal static class ConvolutionRules
             "ConvTranspose", [dy, weight], dy.Type, shape,
             node =>
             {
-                node.SetInts("kernel_shape", geometry.Kernel).SetInts("strides", geometry.Strides).SetInts("dilations", geometry.Dilations)
-                    .SetInts("pads", [.. geometry.Before, .. geometry.After]).SetInt("group", geometry.Group);
+                geometry.Write(node);
                 if (leftOver.Any(count => count != 0))
                 {
                     node.SetInts("output_padding", leftOver);

@@ -4,7 +4,7 @@ namespace OrtZero.Autograd.Tests;
 public class RuleTests
 {
     private static readonly Dictionary<string, Func<OperatorCase>> Cases = ElementwiseCases.All()
-        .Concat(LayoutCases.All()).Concat(LayerCases.All())
+        .Concat(LayoutCases.All()).Concat(LayerCases.All()).Concat(ImageCases.All())
         .ToDictionary(item => item.Name, item => item.Make, StringComparer.Ordinal);
 
     public static TheoryData<string> Names => [.. Cases.Keys];

@@ -22,11 +22,13 @@ internal sealed class GoldenModel
 
     public string[] Trainable { get; }
 
-    public static GoldenModel Load(params string[] path)
+    public static GoldenModel Load(params string[] path) => Load(LossType.CrossEntropy, path);
+
+    public static GoldenModel Load(LossType loss, params string[] path)
     {
         var model = OnnxModel.Load(RepositoryPaths.Fixture(path));
         var report = ModelImporter.Import(model);
-        return new GoldenModel(model, report, new LossOptions { Output = model.Graph.Output[0].Name, Labels = "labels" });
+        return new GoldenModel(model, report, new LossOptions { Type = loss, Output = model.Graph.Output[0].Name, Labels = "labels" });
     }
 
     public TrainingGraph Build(Dictionary<string, TensorProto> batch, bool fused, IReadOnlyCollection<string>? trainable = null) =>
@@ -59,7 +61,8 @@ internal sealed class GoldenModel
             var count = (int)Tensors.Count(shape);
             var values = array.Values.AsSpan(index * count, count).ToArray();
             var input = Model.Graph.Input.FirstOrDefault(input => input.Name == name);
-            batch[name] = Tensors.Of((TensorElementType)(input?.Type.TensorType.ElemType ?? (int)TensorElementType.Int64), shape, values);
+            var labels = _loss.Type == LossType.CrossEntropy ? TensorElementType.Int64 : TensorElementType.Float;
+            batch[name] = Tensors.Of(input is null ? labels : (TensorElementType)input.Type.TensorType.ElemType, shape, values);
         }
 
         return batch;
