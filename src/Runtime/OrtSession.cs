@@ -70,9 +70,7 @@ public sealed unsafe class OrtSession : IDisposable
     {
         ArgumentNullException.ThrowIfNull(environment);
         ArgumentNullException.ThrowIfNull(model);
-        return ModelSize.Estimate(model.Graph) <= InMemoryLimit
-            ? Open(environment, model.ToBytes(), options)
-            : OpenThroughFolder(environment, model, options);
+        return Open(environment, model, options, InMemoryLimit);
     }
 
     /// <summary>Runs the model on these inputs; the caller disposes the results.</summary>
@@ -170,9 +168,15 @@ public sealed unsafe class OrtSession : IDisposable
         return status == 0 ? call.TakeResults() : throw _api.ToException(status, KernelFailure.Take());
     }
 
+    /// <summary>Opens a model in memory, through a folder if its tensors take more than <paramref name="limit"/> bytes.</summary>
+    internal static OrtSession Open(OrtEnvironment environment, OnnxModel model, OrtSessionOptions? options, long limit) =>
+        ModelSize.Estimate(model.Graph) <= limit
+            ? Open(environment, model.ToBytes(), options)
+            : OpenThroughFolder(environment, model, options);
+
     private static OrtSession OpenThroughFolder(OrtEnvironment environment, OnnxModel model, OrtSessionOptions? options)
     {
-        var folder = Directory.CreateTempSubdirectory("ortzero-");
+        var folder = Directory.CreateTempSubdirectory("ortzero-session-");
         try
         {
             var path = Path.Combine(folder.FullName, "model.onnx");

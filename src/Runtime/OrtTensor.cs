@@ -192,7 +192,7 @@ public sealed unsafe class OrtTensor : IDisposable
         {
             // An empty tensor still wants an address.
             api.Check(api.CreateTensorWithDataAsOrtValue(
-                api.CpuMemory, _address, (nuint)ByteLength, shape, (nuint)_shape.Length, (int)ElementType, &value));
+                api.CpuMemory, _address, (nuint)ByteLength, shape, (nuint)_shape.Length, ElementLayout.ToNative(ElementType), &value));
         }
 
         return new OrtHandle(api, OrtFunction.ReleaseValue, value, _memory);

@@ -8,9 +8,9 @@ public sealed class CustomOperatorTests(RuntimeFixture runtime) : IClassFixture<
     public void An_operator_computes_with_its_attribute()
     {
         var node = TestModels.Custom("Scale", ["x"], ["y"]).SetFloat("factor", -2);
-        using var session = Open(TestModels.Of(["x"], ["y"], node), new ScaleOperator());
+        using var session = CustomSessions.Open(runtime.Environment, TestModels.Of(["x"], ["y"], node), new ScaleOperator());
 
-        Assert.Equal([-2f, -4f, -6f], Run(session, [1, 2, 3]));
+        Assert.Equal([-2f, -4f, -6f], CustomSessions.Run(session, [1, 2, 3]));
     }
 
     [Fact]
@@ -26,15 +26,15 @@ public sealed class CustomOperatorTests(RuntimeFixture runtime) : IClassFixture<
 
             x.CopyTo(context.Output<float>(0, context.InputShape(0)));
         });
-        using var session = Open(TestModels.Of(["x"], ["y"], TestModels.Custom("Picky", ["x"], ["y"])), failing);
+        using var session = CustomSessions.Open(runtime.Environment, TestModels.Of(["x"], ["y"], TestModels.Custom("Picky", ["x"], ["y"])), failing);
 
         for (var i = 0; i < 3; i++)
         {
-            var error = Assert.Throws<OrtException>(() => Run(session, [-1]));
+            var error = Assert.Throws<OrtException>(() => CustomSessions.Run(session, [-1]));
             Assert.Contains("The first element is negative: grüße 数.", error.Message, StringComparison.Ordinal);
             Assert.Contains("the_Picky_node_y", error.Message, StringComparison.Ordinal);
             Assert.IsType<InvalidDataException>(error.InnerException);
-            Assert.Equal([5f], Run(session, [5]));
+            Assert.Equal([5f], CustomSessions.Run(session, [5]));
         }
     }
 
@@ -47,7 +47,7 @@ public sealed class CustomOperatorTests(RuntimeFixture runtime) : IClassFixture<
         };
 
         var error = Assert.Throws<OrtException>(
-            () => Open(TestModels.Of(["x"], ["y"], TestModels.Custom("Broken", ["x"], ["y"])), failing));
+            () => CustomSessions.Open(runtime.Environment, TestModels.Of(["x"], ["y"], TestModels.Custom("Broken", ["x"], ["y"])), failing));
 
         Assert.Contains("Attribute 'axis' must be at least 0.", error.Message, StringComparison.Ordinal);
         Assert.IsType<ArgumentException>(error.InnerException);
@@ -67,9 +67,9 @@ public sealed class CustomOperatorTests(RuntimeFixture runtime) : IClassFixture<
                 }
             });
         });
-        using var session = Open(TestModels.Of(["x"], ["y"], TestModels.Custom("Parallel", ["x"], ["y"])), failing);
+        using var session = CustomSessions.Open(runtime.Environment, TestModels.Of(["x"], ["y"], TestModels.Custom("Parallel", ["x"], ["y"])), failing);
 
-        var error = Assert.Throws<OrtException>(() => Run(session, [1]));
+        var error = Assert.Throws<OrtException>(() => CustomSessions.Run(session, [1]));
 
         Assert.Contains("Piece 37 failed.", error.Message, StringComparison.Ordinal);
     }
@@ -82,10 +82,10 @@ public sealed class CustomOperatorTests(RuntimeFixture runtime) : IClassFixture<
         const int pieces = 1000;
         var parallel = new LambdaOperator("Squares", (in KernelContext context) =>
             context.ParallelFor(pieces, new Square(context.Input<float>(0), context.Output<float>(0, context.InputShape(0)))));
-        using var session = Open(TestModels.Of(["x"], ["y"], TestModels.Custom("Squares", ["x"], ["y"])), parallel, threads);
+        using var session = CustomSessions.Open(runtime.Environment, TestModels.Of(["x"], ["y"], TestModels.Custom("Squares", ["x"], ["y"])), parallel, threads);
         var x = Enumerable.Range(0, pieces).Select(i => (float)i).ToArray();
 
-        Assert.Equal(x.Select(value => value * value), Run(session, x));
+        Assert.Equal(x.Select(value => value * value), CustomSessions.Run(session, x));
     }
 
     [Theory]
@@ -109,10 +109,11 @@ public sealed class CustomOperatorTests(RuntimeFixture runtime) : IClassFixture<
         {
             DeclaredInputs = [new(TensorElementType.Float, Variadic: true)],
         };
-        using var session = Open(
+        using var session = CustomSessions.Open(
+            runtime.Environment,
             TestModels.Of(["x"], ["y"], TestModels.Custom("SumAll", [.. Enumerable.Repeat("x", count)], ["y"])), sum);
 
-        Assert.Equal([count * 1f, count * 2f], Run(session, [1, 2]));
+        Assert.Equal([count * 1f, count * 2f], CustomSessions.Run(session, [1, 2]));
     }
 
     [Fact]
@@ -137,7 +138,7 @@ public sealed class CustomOperatorTests(RuntimeFixture runtime) : IClassFixture<
         };
         var model = TestModels.Of(
             ["x"], ["a", "b"], TestModels.Node("Shape", ["x"], ["s"]), TestModels.Custom("Mixed", ["x", "s"], ["a", "b"]));
-        using var session = Open(model, mixed);
+        using var session = CustomSessions.Open(runtime.Environment, model, mixed);
         using var x = OrtTensor.FromSingles([1, 2], 2);
 
         var outputs = session.Run(new Dictionary<string, OrtTensor> { ["x"] = x });
@@ -163,9 +164,9 @@ public sealed class CustomOperatorTests(RuntimeFixture runtime) : IClassFixture<
             DeclaredOutputs = [new(TensorElementType.Float), new(TensorElementType.Float, Optional: true), new(TensorElementType.Float, Optional: true)],
         };
         var model = TestModels.Of(["x"], ["y", "z"], TestModels.Custom("Optional", ["x", "", "x"], ["y", "", "z"]));
-        using var session = Open(model, optional);
+        using var session = CustomSessions.Open(runtime.Environment, model, optional);
 
-        Assert.Equal([1f], Run(session, [7]));
+        Assert.Equal([1f], CustomSessions.Run(session, [7]));
         Assert.Equal("True False True False | True False True", seen);
     }
 
@@ -176,9 +177,9 @@ public sealed class CustomOperatorTests(RuntimeFixture runtime) : IClassFixture<
         {
             DeclaredInputs = [new(TensorElementType.Float), new(TensorElementType.Float, Optional: true)],
         };
-        using var session = Open(TestModels.Of(["x"], ["y"], TestModels.Custom("Optional", ["x"], ["y"])), optional);
+        using var session = CustomSessions.Open(runtime.Environment, TestModels.Of(["x"], ["y"], TestModels.Custom("Optional", ["x"], ["y"])), optional);
 
-        var error = Assert.Throws<OrtException>(() => Run(session, [7]));
+        var error = Assert.Throws<OrtException>(() => CustomSessions.Run(session, [7]));
 
         Assert.Contains("Input 1 of test::Optional (node 'the_Optional_node_y') was left out.", error.Message, StringComparison.Ordinal);
     }
@@ -187,9 +188,9 @@ public sealed class CustomOperatorTests(RuntimeFixture runtime) : IClassFixture<
     public void Reading_an_input_as_another_type_says_so()
     {
         var wrong = new LambdaOperator("Wrong", (in KernelContext context) => context.Input<long>(0));
-        using var session = Open(TestModels.Of(["x"], ["y"], TestModels.Custom("Wrong", ["x"], ["y"])), wrong);
+        using var session = CustomSessions.Open(runtime.Environment, TestModels.Of(["x"], ["y"], TestModels.Custom("Wrong", ["x"], ["y"])), wrong);
 
-        var error = Assert.Throws<OrtException>(() => Run(session, [7]));
+        var error = Assert.Throws<OrtException>(() => CustomSessions.Run(session, [7]));
 
         Assert.Contains("holds Float, not Int64", error.Message, StringComparison.Ordinal);
     }
@@ -215,7 +216,7 @@ public sealed class CustomOperatorTests(RuntimeFixture runtime) : IClassFixture<
         };
         var node = TestModels.Custom("Attributes", ["x"], ["y"])
             .SetInt("i", -3).SetFloat("f", 1.5f).SetString("s", "grüße").SetInts("is", 1, 2).SetFloats("fs", 0.5f);
-        using var session = Open(TestModels.Of(["x"], ["y"], node), attributes);
+        using var session = CustomSessions.Open(runtime.Environment, TestModels.Of(["x"], ["y"], node), attributes);
 
         Assert.Equal([-3L, 1.5f, "grüße", "the_Attributes_node_y", 1, 1, 5L, 6f, "seven"], read);
         Assert.Throws<InvalidOperationException>(() => kept!.GetInt("i", 0));
@@ -228,7 +229,7 @@ public sealed class CustomOperatorTests(RuntimeFixture runtime) : IClassFixture<
         var counted = new LambdaOperator("Counted", (in KernelContext context) => context.Output<float>(0, 0)) { OnDispose = () => disposed++ };
         var model = TestModels.Of(
             ["x"], ["y", "z"], TestModels.Custom("Counted", ["x"], ["y"]), TestModels.Custom("Counted", ["y"], ["z"]));
-        using (Open(model, counted))
+        using (CustomSessions.Open(runtime.Environment, model, counted))
         {
             Assert.Equal(0, disposed);
         }
@@ -245,7 +246,7 @@ public sealed class CustomOperatorTests(RuntimeFixture runtime) : IClassFixture<
         };
         var model = TestModels.Of(["x"], ["y"], TestModels.Custom("Transposed", ["x"], ["y"]));
         model.Graph.Input[0] = TestModels.Value("x", "2", "3");
-        using var session = Open(model, inferring);
+        using var session = CustomSessions.Open(runtime.Environment, model, inferring);
 
         Assert.Equal([3L, 2L], session.Outputs[0].Shape);
     }
@@ -255,74 +256,38 @@ public sealed class CustomOperatorTests(RuntimeFixture runtime) : IClassFixture<
     {
         var old = OrtLibrary.Bind(runtime.Library.Path, newestApi: 18);
         using var environment = new OrtEnvironment(old, OrtLogLevel.Fatal);
-        using var session = Open(
-            TestModels.Of(["x"], ["y"], TestModels.Custom("Scale", ["x"], ["y"]).SetFloat("factor", 3)), [new ScaleOperator()], environment: environment);
+        using var session = CustomSessions.Open(
+            environment,
+            TestModels.Of(["x"], ["y"], TestModels.Custom("Scale", ["x"], ["y"]).SetFloat("factor", 3)),
+            new ScaleOperator());
 
         Assert.Equal(18, old.Api.Version);
-        Assert.Equal([3f, 6f], Run(session, [1, 2]));
+        Assert.Equal([3f, 6f], CustomSessions.Run(session, [1, 2]));
     }
 
-    [Theory]
-    [InlineData(GraphOptimizationLevel.None)]
-    [InlineData(GraphOptimizationLevel.Basic)]
-    [InlineData(GraphOptimizationLevel.Extended)]
-    [InlineData(GraphOptimizationLevel.All)]
-    public void Nodes_whose_results_nobody_uses_still_run(GraphOptimizationLevel level)
+    [Fact]
+    public void Terminating_from_inside_a_run_skips_the_nodes_after_it()
     {
-        var calls = new Dictionary<string, int>();
-        LambdaOperator Counting(string name) => new(name, (in KernelContext context) =>
+        using var options = new OrtRunOptions(runtime.Environment);
+        var laterCalls = 0;
+        var stopping = new LambdaOperator("Stopping", (in KernelContext context) =>
         {
-            calls[name] = calls.GetValueOrDefault(name) + 1;
+            options.Terminate();
+            context.Output<float>(0, context.InputShape(0)).Clear();
+        });
+        var later = new LambdaOperator("Later", (in KernelContext context) =>
+        {
+            laterCalls++;
             context.Output<float>(0, context.InputShape(0)).Clear();
         });
         var model = TestModels.Of(
-            ["x"],
-            ["y", "other"],
-            TestModels.Custom("Unused", ["x"], ["unused"]),
-            TestModels.Node("Neg", ["x"], ["negative"]),
-            TestModels.Custom("UnusedLater", ["negative"], ["unused2"]),
-            TestModels.Custom("NotAskedFor", ["x"], ["other"]),
-            TestModels.Node("Add", ["x", "x"], ["y"]));
-        using var session = Open(model, [Counting("Unused"), Counting("UnusedLater"), Counting("NotAskedFor")], level: level);
+            ["x"], ["y"], TestModels.Custom("Stopping", ["x"], ["between"]), TestModels.Custom("Later", ["between"], ["y"]));
+        using var session = CustomSessions.Open(runtime.Environment, model, [stopping, later]);
+        using var x = OrtTensor.FromSingles([1], 1);
 
-        Assert.Equal([2f], Run(session, [1]));
+        Assert.Throws<OrtException>(() => session.Run(new Dictionary<string, OrtTensor> { ["x"] = x }, options: options));
 
-        Assert.Equal(1, calls.GetValueOrDefault("Unused"));
-        Assert.Equal(1, calls.GetValueOrDefault("UnusedLater"));
-        Assert.Equal(1, calls.GetValueOrDefault("NotAskedFor"));
-    }
-
-    [Theory]
-    [InlineData(GraphOptimizationLevel.None)]
-    [InlineData(GraphOptimizationLevel.Basic)]
-    [InlineData(GraphOptimizationLevel.Extended)]
-    [InlineData(GraphOptimizationLevel.All)]
-    public void Equal_nodes_are_not_merged_and_nodes_of_constants_are_not_folded(GraphOptimizationLevel level)
-    {
-        var calls = new Dictionary<string, int>();
-        LambdaOperator Counting(string name) => new(name, (in KernelContext context) =>
-        {
-            calls[name] = calls.GetValueOrDefault(name) + 1;
-            context.Output<float>(0, context.InputShape(0)).Clear();
-        });
-        var model = TestModels.Of(
-            ["x"],
-            ["y", "a", "b"],
-            TestModels.Custom("Folded", ["c"], ["folded"]),
-            TestModels.Node("Add", ["x", "folded"], ["y"]),
-            TestModels.Custom("Equal", ["x"], ["a0"]),
-            TestModels.Custom("Equal", ["x"], ["b0"]),
-            TestModels.Node("Neg", ["a0"], ["a"]),
-            TestModels.Node("Abs", ["b0"], ["b"]));
-        model.Graph.Initializer.Add(TensorFactory.FromSingles("c", [1], [1]));
-        using var session = Open(model, [Counting("Folded"), Counting("Equal")], level: level);
-        Assert.Empty(calls);
-
-        Run(session, [1]);
-        Run(session, [1]);
-
-        Assert.Equal(4, calls["Equal"]);
-        Assert.Equal(2, calls["Folded"]);
+        Assert.Equal(0, laterCalls);
     }
 
     [Fact]
@@ -330,7 +295,7 @@ public sealed class CustomOperatorTests(RuntimeFixture runtime) : IClassFixture<
     {
         var parallel = new LambdaOperator("Squares", (in KernelContext context) =>
             context.ParallelFor(2, new Square(context.Input<float>(0), context.Output<float>(0, context.InputShape(0)))));
-        using var session = Open(TestModels.Of(["x"], ["y"], TestModels.Custom("Squares", ["x"], ["y"])), parallel, threads: 1);
+        using var session = CustomSessions.Open(runtime.Environment, TestModels.Of(["x"], ["y"], TestModels.Custom("Squares", ["x"], ["y"])), parallel, threads: 1);
         using var x = OrtTensor.FromSingles([1, 2], 2);
         using var y = OrtTensor.Zeros(TensorElementType.Float, 2);
         using var binding = session.CreateBinding();
@@ -363,41 +328,15 @@ public sealed class CustomOperatorTests(RuntimeFixture runtime) : IClassFixture<
         {
             DeclaredInputs = [new(TensorElementType.Float, Variadic: true), new(TensorElementType.Float)],
         }));
+        var constant = Assert.Throws<ArgumentException>(() => domain.Add(new LambdaOperator("Constant", Nothing)));
         var untyped = Assert.Throws<ArgumentException>(
             () => domain.Add(new LambdaOperator("Untyped", Nothing) { DeclaredOutputs = [new(TensorElementType.Undefined)] }));
 
         Assert.Contains("already has an operator 'Taken'", twice.Message, StringComparison.Ordinal);
         Assert.Contains("only the last may be variadic", early.Message, StringComparison.Ordinal);
+        Assert.Contains("needs another name", constant.Message, StringComparison.Ordinal);
         Assert.Contains("declare its type", untyped.Message, StringComparison.Ordinal);
         Assert.Equal(["Taken"], domain.Operators);
-    }
-
-    private static float[] Run(OrtSession session, float[] values)
-    {
-        using var x = OrtTensor.FromSingles(values, values.Length);
-        using var y = session.Run(new Dictionary<string, OrtTensor> { ["x"] = x }, [session.Outputs[0].Name]).Single();
-        return y.Span<float>().ToArray();
-    }
-
-    private OrtSession Open(OnnxModel model, CustomOperator customOperator, int threads = 2) => Open(model, [customOperator], threads);
-
-    private OrtSession Open(
-        OnnxModel model,
-        CustomOperator[] operators,
-        int threads = 2,
-        GraphOptimizationLevel level = GraphOptimizationLevel.All,
-        OrtEnvironment? environment = null)
-    {
-        environment ??= runtime.Environment;
-        using var domain = new CustomOperatorDomain(environment, TestModels.Domain);
-        foreach (var item in operators)
-        {
-            domain.Add(item);
-        }
-
-        using var options = new OrtSessionOptions(environment) { IntraOpThreads = threads, GraphOptimizationLevel = level };
-        options.AddCustomOperators(domain);
-        return OrtSession.Open(environment, model, options);
     }
 
     private readonly ref struct Square(ReadOnlySpan<float> x, Span<float> y) : IParallelBody

@@ -1,4 +1,5 @@
 using OrtZero.Onnx;
+using OrtZero.Onnx.Protobuf;
 
 namespace OrtZero.Runtime.Tests;
 
@@ -54,6 +55,56 @@ public sealed class ModelProbeTests(RuntimeFixture runtime) : IClassFixture<Runt
         Assert.Null(table.Constant("image"));
         Assert.Null(table.Constant("input_ids"));
         Assert.Null(table.Constant("logits"));
+    }
+
+    [Fact]
+    public void Every_value_of_the_folded_export_gets_its_exact_shape()
+    {
+        var model = OnnxModel.Load(RepositoryPaths.Fixture("vlm", "vlm_default_export.onnx"));
+        ModelImporter.Import(model);
+
+        var table = ModelProbe.Describe(runtime.Environment, model, TestModels.VlmInputs(4));
+
+        Assert.All(
+            model.Graph.Node.SelectMany(node => node.Output).Where(output => output.Length > 0),
+            value => Assert.DoesNotContain(table[value].Shape, length => length < 0));
+        Assert.Equal([4L, 16L, 32L], table["logits"].Shape);
+    }
+
+    [Fact]
+    public void Values_inside_and_behind_a_branch_follow_the_data_of_its_condition()
+    {
+        static GraphProto Branch(string name, long value)
+        {
+            var graph = new GraphProto { Name = name };
+            graph.Node.Add(TestModels.Node("Constant", [], [name]).SetTensor("value", TensorFactory.Scalar(name, value)));
+            graph.Output.Add(ValueInfos.Create(name, TensorElementType.Int64, (ReadOnlySpan<long>)[]));
+            return graph;
+        }
+
+        NodeProto If(string condition, string output)
+        {
+            var node = TestModels.Node("If", [condition], [output]);
+            node.Attribute.Add(new AttributeProto { Name = "then_branch", Type = AttributeProto.Types.AttributeType.Graph, G = Branch("then_" + output, 1) });
+            node.Attribute.Add(new AttributeProto { Name = "else_branch", Type = AttributeProto.Types.AttributeType.Graph, G = Branch("else_" + output, 2) });
+            return node;
+        }
+
+        var model = TestModels.Of(
+            ["x"],
+            ["from_shape", "from_data"],
+            TestModels.Node("Size", ["x"], ["size"]),
+            TestModels.Node("Cast", ["size"], ["fixed_condition"]).SetInt("to", 9),
+            TestModels.Node("ReduceMax", ["x"], ["largest"]).SetInt("keepdims", 0),
+            TestModels.Node("Cast", ["largest"], ["data_condition"]).SetInt("to", 9),
+            If("fixed_condition", "from_shape"),
+            If("data_condition", "from_data"));
+        using var x = OrtTensor.FromSingles([1, 2], 2);
+
+        var table = ModelProbe.Describe(runtime.Environment, model, new Dictionary<string, OrtTensor> { ["x"] = x });
+
+        Assert.Equal([1L], table.Constant("from_shape")!.ToInt64s());
+        Assert.Null(table.Constant("from_data"));
     }
 
     [Fact]

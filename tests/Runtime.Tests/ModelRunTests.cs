@@ -49,6 +49,52 @@ public sealed class ModelRunTests(RuntimeFixture runtime) : IClassFixture<Runtim
     }
 
     [Fact]
+    public void A_model_too_large_for_one_message_is_opened_through_files_that_do_not_stay()
+    {
+        var model = OrtZero.Onnx.OnnxModel.Load(Vlm);
+        var inputs = TestModels.VlmInputs(2);
+        var folders = Directory.GetDirectories(Path.GetTempPath(), "ortzero-session-*");
+        using var direct = OrtSession.Open(runtime.Environment, model);
+        using var throughFiles = OrtSession.Open(runtime.Environment, model, null, limit: 0);
+
+        using var expected = direct.Run(inputs).Single();
+        using var actual = throughFiles.Run(inputs).Single();
+
+        Assert.True(expected.Span<float>().SequenceEqual(actual.Span<float>()));
+        Assert.Empty(Directory.GetDirectories(Path.GetTempPath(), "ortzero-session-*").Except(folders));
+    }
+
+    [Fact]
+    public void Threads_may_run_one_session_at_the_same_time()
+    {
+        using var session = OrtSession.Open(runtime.Environment, Vlm);
+        var inputs = TestModels.VlmInputs(2);
+        using var expected = session.Run(inputs).Single();
+        var values = expected.Span<float>().ToArray();
+
+        Parallel.For(0, 16, _ =>
+        {
+            using var actual = session.Run(inputs).Single();
+            Assert.True(actual.Span<float>().SequenceEqual(values));
+        });
+    }
+
+    [Fact]
+    public void The_parallel_executor_gives_the_same_result()
+    {
+        var inputs = TestModels.VlmInputs(2);
+        using var options = new OrtSessionOptions(runtime.Environment) { InterOpThreads = 2, CpuMemoryArena = false, MemoryPattern = false };
+        options.DisableOptimizers("EliminateDropout", "CommonSubexpressionElimination");
+        using var plain = OrtSession.Open(runtime.Environment, Vlm);
+        using var parallel = OrtSession.Open(runtime.Environment, Vlm, options);
+
+        using var expected = plain.Run(inputs).Single();
+        using var actual = parallel.Run(inputs).Single();
+
+        Assert.True(expected.Span<float>().SequenceEqual(actual.Span<float>()));
+    }
+
+    [Fact]
     public void Inputs_and_outputs_are_described_with_symbolic_axes_as_minus_one()
     {
         using var session = OrtSession.Open(runtime.Environment, Vlm);

@@ -42,7 +42,7 @@ public readonly unsafe ref struct ShapeInference
         _api.Check(_api.CreateTensorTypeAndShapeInfo(&info));
         try
         {
-            _api.Check(_api.SetTensorElementType(info, (int)type));
+            _api.Check(_api.SetTensorElementType(info, ElementLayout.ToNative(type)));
             fixed (long* dimensions = shape)
             {
                 _api.Check(_api.SetDimensions(info, dimensions, (nuint)shape.Length));

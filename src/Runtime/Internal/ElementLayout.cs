@@ -57,6 +57,19 @@ internal static class ElementLayout
             : typeof(T) == typeof(ulong) && type == TensorElementType.UInt64;
     }
 
+    /// <summary>The number ONNX Runtime gives the type; the newest types were numbered in another order there.</summary>
+    public static int ToNative(TensorElementType type) => type switch
+    {
+        TensorElementType.UInt2 => 24,
+        TensorElementType.Int2 => 25,
+        TensorElementType.Float8E8M0 => 26,
+        _ => (int)type,
+    };
+
+    /// <summary>The type of a number of ONNX Runtime.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TensorElementType FromNative(int type) => type <= (int)TensorElementType.Float4E2M1 ? (TensorElementType)type : FromNewest(type);
+
     /// <summary>The bytes that <paramref name="count"/> elements take; elements below 8 bits are packed.</summary>
     public static long ByteLength(TensorElementType type, long count) => checked((count * type.SizeInBits()) + 7) / 8;
 
@@ -82,6 +95,14 @@ internal static class ElementLayout
 
         return count;
     }
+
+    private static TensorElementType FromNewest(int type) => type switch
+    {
+        24 => TensorElementType.UInt2,
+        25 => TensorElementType.Int2,
+        26 => TensorElementType.Float8E8M0,
+        _ => throw new OrtException(OrtErrorCode.NotImplemented, $"ONNX Runtime gave element type {type}, which is not known here."),
+    };
 
     /// <summary>The shape as people write it, with ? for unknown lengths.</summary>
     public static string Format(ReadOnlySpan<long> shape)

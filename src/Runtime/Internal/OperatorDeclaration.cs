@@ -17,8 +17,8 @@ internal sealed class OperatorDeclaration
         Name = customOperator.Name;
         Provider = customOperator.Provider;
         QualifiedName = $"{domain}::{Name}";
-        InputTypes = [.. customOperator.Inputs.Select(input => (int)input.Type)];
-        OutputTypes = [.. customOperator.Outputs.Select(output => (int)output.Type)];
+        InputTypes = [.. customOperator.Inputs.Select(input => ElementLayout.ToNative(input.Type))];
+        OutputTypes = [.. customOperator.Outputs.Select(output => ElementLayout.ToNative(output.Type))];
         InputKinds = [.. customOperator.Inputs.Select(input => input.Variadic ? Variadic : input.Optional ? Optional : Required)];
         OutputKinds = [.. customOperator.Outputs.Select(output => output.Variadic ? Variadic : output.Optional ? Optional : Required)];
         VariadicInputMinimum = customOperator.VariadicInputMinimum;

@@ -49,7 +49,7 @@ internal sealed unsafe partial class OrtApi
 
     public OrtException ToException(nint status, Exception? inner)
     {
-        var exception = new OrtException((OrtErrorCode)GetErrorCode(status), NativeText.Read(GetErrorMessage(status)), inner);
+        var exception = new OrtException((OrtErrorCode)GetErrorCode(status), StatusText.Clean(NativeText.Read(GetErrorMessage(status))), inner);
         ReleaseStatus(status);
         return exception;
     }

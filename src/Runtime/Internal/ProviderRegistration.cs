@@ -34,6 +34,21 @@ internal static unsafe class ProviderRegistration
             return;
         }
 
+        try
+        {
+            Append(library.Api, sessionOptions, shortName, options);
+        }
+        catch (OrtException exception)
+        {
+            var hint = shortName.Equals("CUDA", StringComparison.OrdinalIgnoreCase) || shortName.Equals("Tensorrt", StringComparison.OrdinalIgnoreCase)
+                ? $"its provider libraries must lie beside '{library.Path}' (`npm rebuild onnxruntime-node` downloads them) and the CUDA driver must be installed"
+                : "check that the device and its driver are present, or run on the CPU";
+            throw new OrtException(exception.Code, $"Execution provider '{name}' cannot be started ({exception.Message}); {hint}.", exception);
+        }
+    }
+
+    private static void Append(OrtApi api, nint sessionOptions, string shortName, IReadOnlyDictionary<string, string>? options)
+    {
         var keys = new nint[options?.Count ?? 0];
         var values = new nint[keys.Length];
         try
@@ -49,13 +64,13 @@ internal static unsafe class ProviderRegistration
             {
                 if (shortName.Equals("CUDA", StringComparison.OrdinalIgnoreCase))
                 {
-                    AppendCuda(library.Api, sessionOptions, (byte**)keyTexts, (byte**)valueTexts, keys.Length);
+                    AppendCuda(api, sessionOptions, (byte**)keyTexts, (byte**)valueTexts, keys.Length);
                 }
                 else
                 {
                     fixed (byte* genericName = NativeText.Utf8(GenericNames.GetValueOrDefault(shortName, shortName)))
                     {
-                        library.Api.Check(library.Api.AppendProvider(
+                        api.Check(api.AppendProvider(
                             sessionOptions, genericName, (byte**)keyTexts, (byte**)valueTexts, (nuint)keys.Length));
                     }
                 }

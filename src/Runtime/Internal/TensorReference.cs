@@ -54,7 +54,7 @@ internal readonly unsafe ref struct TensorReference
         nuint rank;
         api.Check(((delegate* unmanaged[SuppressGCTransition]<nint, int*, long**, nuint*, nint>)api[OrtFunction.GetTensorElementTypeAndShapeDataReference])(
             value, &type, &shape, &rank));
-        return new TensorReference((TensorElementType)type, new ReadOnlySpan<long>(shape, (int)rank));
+        return new TensorReference(ElementLayout.FromNative(type), new ReadOnlySpan<long>(shape, (int)rank));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -81,7 +81,7 @@ internal readonly unsafe ref struct TensorReference
                 api.Check(api.GetDimensions(info, dimensions, rank));
             }
 
-            return new TensorReference((TensorElementType)type, shape);
+            return new TensorReference(ElementLayout.FromNative(type), shape);
         }
         finally
         {

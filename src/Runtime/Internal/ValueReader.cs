@@ -41,7 +41,7 @@ internal static unsafe class ValueReader
             api.Check(api.GetDimensions(info, dimensions, rank));
         }
 
-        return ((TensorElementType)type, shape);
+        return (ElementLayout.FromNative(type), shape);
     }
 
     /// <summary>The inputs, outputs or overridable initializers of a session.</summary>

@@ -24,7 +24,7 @@ public sealed record LossSection
     public long IgnoreIndex { get; init; } = -100;
 
     /// <summary>The share of a cross-entropy's target spread over all classes. Default: 0.</summary>
-    [Limits(AtLeast = 0, Below = 1)]
+    [Limits(AtLeast = 0, AtMost = 1)]
     public double LabelSmoothing { get; init; }
 
     /// <summary>

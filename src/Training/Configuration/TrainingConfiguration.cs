@@ -29,7 +29,10 @@ public sealed record TrainingConfiguration
     /// <summary>The optimizer, accumulation, clipping and per-parameter settings. Required.</summary>
     public required OptimWrapperSection OptimWrapper { get; init; }
 
-    /// <summary>The learning-rate schedules, applied in this order. Default: none, constant rates.</summary>
+    /// <summary>
+    /// The schedules of the learning rate, applied in this order; one object stands for a list of one. Default: none, every group
+    /// keeps its rate.
+    /// </summary>
     public IReadOnlyList<SchedulerOptions> ParamScheduler { get; init; } = [];
 
     /// <summary>ZeRO sharding. Default: stage 0, nothing sharded.</summary>

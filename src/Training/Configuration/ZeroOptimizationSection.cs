@@ -15,16 +15,14 @@ public sealed record ZeroOptimizationSection
     [Limits(AtLeast = 0, AtMost = 3)]
     public int Stage { get; init; }
 
-    /// <summary>Whether gradients are reduced while the backward pass goes on. Default: false.</summary>
-    public bool OverlapComm { get; init; }
+    /// <summary>
+    /// Whether gradients are reduced while the backward pass goes on. Default: true (DeepSpeed's is true at stage 3 alone).
+    /// </summary>
+    public bool OverlapComm { get; init; } = true;
 
-    /// <summary>Elements reduced at once. Default: 5e6 (20 MB of float32).</summary>
+    /// <summary>Elements reduced, and gathered, at once. Default: 5e6 (20 MB of float32).</summary>
     [Limits(AtLeast = 1)]
     public long ReduceBucketSize { get; init; } = 5_000_000;
-
-    /// <summary>Elements gathered at once. Default: 5e6.</summary>
-    [Limits(AtLeast = 1)]
-    public long AllgatherBucketSize { get; init; } = 5_000_000;
 
     /// <summary>Where optimizer state is kept. Default: with the rank that owns it.</summary>
     public OffloadSection OffloadOptimizer { get; init; } = new();
@@ -34,6 +32,10 @@ public sealed record ZeroOptimizationSection
 
     /// <summary>No effect: gradients always lie in one contiguous buffer. Null: not written.</summary>
     public bool? ContiguousGradients { get; init; }
+
+    /// <summary>No effect: reduce_bucket_size holds for gathering too. Null: not written.</summary>
+    [Limits(AtLeast = 1)]
+    public long? AllgatherBucketSize { get; init; }
 
     /// <summary>No effect: from stage 1 gradients are always reduce-scattered. Null: not written.</summary>
     public bool? ReduceScatter { get; init; }

@@ -21,6 +21,9 @@ internal sealed class ConfigurationFolder : IDisposable
             "paramwise_cfg": { "norm_decay_mult": 0.0, "bias_decay_mult": 0.0,
                                "custom_keys": { "encoder.": { "lr_mult": 0.1 }, "projector.": { "lr_mult": 0.5 } } }
           },
+          "param_scheduler": [
+            { "type": "LinearLR", "start_factor": 1e-5, "by_epoch": true, "begin": 0, "end": 0.09, "convert_to_iter_based": true },
+            { "type": "CosineAnnealingLR", "eta_min": 0.0, "by_epoch": true, "begin": 0.09, "end": 3, "convert_to_iter_based": true } ],
           "zero_optimization": { "stage": 1, "overlap_comm": true, "reduce_bucket_size": 5e6, "offload_optimizer": { "device": "none" } },
           "randomness": { "seed": 0, "deterministic": true },
           "execution": { "provider": "cpu", "intra_op_threads": 1 },

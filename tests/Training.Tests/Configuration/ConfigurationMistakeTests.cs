@@ -39,7 +39,18 @@ public sealed class ConfigurationMistakeTests : IDisposable
     [InlineData("train_cfg/by_epoch", "false", "train_cfg.by_epoch is false, but training ends by max_epochs; give max_iters instead or remove by_epoch.")]
     [InlineData("model/loss/labels", "\"label\"", "model.loss.labels names the data field \"label\", which data.train.fields does not have; did you mean \"labels\"?")]
     [InlineData("model/loss/labels", "null", "model.loss.labels must name the data field with the labels; add \"labels\": \"labels\".")]
-    [InlineData("model/loss/label_smoothing", "1", "model.loss.label_smoothing is 1, but must be at least 0 and below 1.")]
+    [InlineData("model/loss/label_smoothing", "1.5", "model.loss.label_smoothing is 1.5, but must be at least 0 and at most 1.")]
+    [InlineData("param_scheduler/0/tmax", "5", "param_scheduler.0.tmax is not a known key; did you mean \"T_max\"?")]
+    [InlineData("param_scheduler/1/T_max", "0", "param_scheduler.1.T_max is 0, but must be above 0.")]
+    [InlineData("param_scheduler/0/gamma", "0.5", "param_scheduler[0] (LinearLR) has no gamma; its own keys are start_factor, end_factor.")]
+    [InlineData("param_scheduler/0/type", "\"LinearRL\"", "param_scheduler.0.type is the string \"LinearRL\", which this version does not have; it has \"LinearLR\", \"ConstantLR\", \"ExponentialLR\", \"StepLR\", \"MultiStepLR\", \"CosineAnnealingLR\", \"CosineRestartLR\", \"PolyLR\", \"OneCycleLR\", \"ReduceOnPlateauLR\". Did you mean \"LinearLR\"?")]
+    [InlineData("param_scheduler", "5", "param_scheduler is 5, but must be a list of objects.")]
+    [InlineData("optim_wrapper/loss_scale", "{\"init_scale\": 0}", "optim_wrapper.loss_scale.init_scale is 0, but must be above 0.")]
+    [InlineData("optim_wrapper/loss_scale", "0", "optim_wrapper.loss_scale is 0, but must be above 0.")]
+    [InlineData("optim_wrapper/loss_scale", "{\"growth\": 2}", "optim_wrapper.loss_scale.growth is not a known key; optim_wrapper.loss_scale has \"init_scale\", \"growth_factor\", \"backoff_factor\", \"growth_interval\".")]
+    [InlineData("evaluation/sample", "{\"tokens\": \"label\"}", "evaluation.sample.tokens names the data field \"label\", which data.val.fields does not have; did you mean \"labels\"?")]
+    [InlineData("evaluation/sample", "{\"picture\": \"image\"}", "evaluation.sample.tokens is missing; add \"tokens\": \"…\".")]
+    [InlineData("evaluation/vocabulary", "\"words.json\"", "@/words.json, which does not exist; correct the path or put the file there.")]
     [InlineData("model/loss/normalize", "\"global\"", "model.loss.normalize is the string \"global\", which this version does not have; it has \"micro_batch\".")]
     [InlineData("model/frozen/0", "\"\"", "model.frozen.0 is empty, which would freeze every parameter; remove it.")]
     [InlineData("model/frozen", "\"a\"", "model.frozen is the string \"a\", but must be a list of strings.")]
@@ -59,7 +70,7 @@ public sealed class ConfigurationMistakeTests : IDisposable
         var problem = Assert.Single(_folder.ProblemsWith(path, JsonNode.Parse(value)));
 
         Assert.Matches("^.*cfg\\.json line [0-9]+: ", problem);
-        Assert.EndsWith(": " + sentence, problem, StringComparison.Ordinal);
+        Assert.EndsWith(sentence.StartsWith('@') ? _folder.Folder + sentence[1..] : ": " + sentence, problem, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -60,6 +60,11 @@ public sealed class EveryKeyTests : IDisposable
             var settingPath = path.Length == 0 ? setting.Key : $"{path}/{setting.Key}";
             keys.Add(settingPath);
             var (type, step) = SettingDescription.MapValue(setting.Type) is { } value ? (value, "/encoder.") : (setting.Type, "");
+            if (SettingDescription.ListItem(type) is { } item && SettingDescription.IsSection(item))
+            {
+                (type, step) = (item, "/0");
+            }
+
             if (SettingDescription.IsSection(type) && type != typeof(LossScaleSection))
             {
                 Collect(type, settingPath + step, keys);

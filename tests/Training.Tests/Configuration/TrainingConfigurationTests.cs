@@ -1,3 +1,5 @@
+using System.Text.Json;
+
 namespace OrtZero.Training.Tests;
 
 public sealed class TrainingConfigurationTests : IDisposable
@@ -31,6 +33,8 @@ public sealed class TrainingConfigurationTests : IDisposable
         Assert.Equal(0, configuration.OptimWrapper.ParamwiseCfg!.NormDecayMult);
         Assert.Null(configuration.OptimWrapper.ParamwiseCfg.FlatDecayMult);
         Assert.Equal(0.1, configuration.OptimWrapper.ParamwiseCfg.CustomKeys["encoder."].LrMult);
+        Assert.Equal([SchedulerKind.LinearLR, SchedulerKind.CosineAnnealingLR], configuration.ParamScheduler.Select(scheduler => scheduler.Type));
+        Assert.Equal(0.09, configuration.ParamScheduler[0].End);
         Assert.Equal(1, configuration.ZeroOptimization.Stage);
         Assert.Equal(5_000_000, configuration.ZeroOptimization.ReduceBucketSize);
         Assert.True(configuration.Randomness.Deterministic);
@@ -72,6 +76,34 @@ public sealed class TrainingConfigurationTests : IDisposable
         var text = "\uFEFF// what it is for\n" + ConfigurationFolder.Valid.Replace("\"work/run\"", "\"work/run\", /* the end */", StringComparison.Ordinal);
 
         Assert.Equal(8, _folder.Load(text).MicroBatchSize);
+    }
+
+    [Fact]
+    public void One_schedule_stands_for_a_list_of_one()
+    {
+        var configuration = _folder.Load(ConfigurationFolder.Valid, "param_scheduler={\"type\": \"MultiStepLR\", \"milestones\": [1, 2]}");
+
+        Assert.Equal([1, 2], Assert.Single(configuration.ParamScheduler).Milestones);
+    }
+
+    [Fact]
+    public void Every_golden_case_of_MMEngine_is_read_as_it_is_written()
+    {
+        using var schedulers = JsonDocument.Parse(File.ReadAllText(RepositoryPaths.Fixture("golden", "schedulers.json")));
+        foreach (var golden in schedulers.RootElement.GetProperty("cases").EnumerateArray())
+        {
+            var section = golden.GetProperty("param_scheduler");
+            Assert.Equal(section.GetArrayLength(), _folder.Load(ConfigurationFolder.Valid, $"param_scheduler={section.GetRawText()}").ParamScheduler.Count);
+        }
+
+        using var paramwise = JsonDocument.Parse(File.ReadAllText(RepositoryPaths.Fixture("golden", "paramwise.json")));
+        foreach (var golden in paramwise.RootElement.GetProperty("cases").EnumerateArray())
+        {
+            var section = golden.GetProperty("optim_wrapper");
+            Assert.Equal(
+                section.GetProperty("optimizer").GetProperty("weight_decay").GetDouble(),
+                _folder.Load(ConfigurationFolder.Valid, $"optim_wrapper={section.GetRawText()}").OptimWrapper.Optimizer.WeightDecay);
+        }
     }
 
     [Theory]

@@ -16,9 +16,11 @@ internal sealed class ConfigurationRules(ConfigurationNode root, ConfigurationPr
         CheckFields(configuration.Data, configuration.Model?.Loss?.Labels);
         CheckWrapper(configuration.OptimWrapper);
         CheckParamwise(configuration.OptimWrapper?.ParamwiseCfg, configuration.OptimWrapper?.Optimizer);
+        CheckSchedulers(configuration.ParamScheduler);
         CheckZero(configuration.ZeroOptimization);
         CheckFolders(configuration);
         CheckFrozen(configuration.Model?.Frozen);
+        CheckSample(configuration.Evaluation.Sample, configuration.Data?.Val?.Fields);
         if (configuration.Coordinator is { Port: not 0, Address.IsEmbedded: false })
         {
             Report("is for an embedded coordinator; remove it or set coordinator.address to \"embedded\".", "coordinator", "port");
@@ -172,6 +174,27 @@ internal sealed class ConfigurationRules(ConfigurationNode root, ConfigurationPr
 
     private const string NoBase = "multiplies the optimizer's weight decay, which is not given; add \"weight_decay\": 0.01 to optim_wrapper.optimizer.";
 
+    /// <summary>What a schedule's own keys show; what depends on the length of an epoch shows when the schedule is built.</summary>
+    private void CheckSchedulers(IReadOnlyList<SchedulerOptions?> schedulers)
+    {
+        for (var index = 0; index < schedulers.Count; index++)
+        {
+            if (schedulers[index] is not { } options || problems.Any($"param_scheduler.{index}") || problems.Any("param_scheduler.type"))
+            {
+                continue;
+            }
+
+            try
+            {
+                UnusedKeys.Check(options, new SchedulerWindow($"param_scheduler[{index}] ({options.Type})", options.ByEpoch, 0, 1, 1, 1));
+            }
+            catch (ScheduleException exception)
+            {
+                problems.Add($"{Find("param_scheduler", $"{index}").Node.Place}: {exception.Message}");
+            }
+        }
+    }
+
     private void CheckZero(ZeroOptimizationSection zero)
     {
         if (zero.Stage > 1)
@@ -215,6 +238,30 @@ internal sealed class ConfigurationRules(ConfigurationNode root, ConfigurationPr
             if (frozen[index] is { Length: 0 })
             {
                 Report("is empty, which would freeze every parameter; remove it.", "model", "frozen", $"{index}");
+            }
+        }
+    }
+
+    private void CheckSample(SampleSection? sample, IReadOnlyDictionary<string, DataFieldSource>? fields)
+    {
+        if (sample is null || problems.Any("data"))
+        {
+            return;
+        }
+
+        if (fields is null)
+        {
+            Report("shows a validation sample, but there is no data.val; add it or remove sample.", "evaluation", "sample");
+            return;
+        }
+
+        foreach (var (key, field) in new[] { ("picture", sample.Picture), ("tokens", sample.Tokens) })
+        {
+            if (field is not null && !fields.ContainsKey(field))
+            {
+                var near = NearestName.Find(field, fields.Keys);
+                Report($"names the data field \"{field}\", which data.val.fields does not have; "
+                    + (near is null ? $"it has {string.Join(", ", fields.Keys.Select(name => $"\"{name}\""))}." : $"did you mean \"{near}\"?"), "evaluation", "sample", key);
             }
         }
     }
