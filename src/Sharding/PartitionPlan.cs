@@ -99,7 +99,7 @@ public sealed class PartitionPlan
     /// <param name="graph">The training graph, before or after <see cref="ZeroEngine.AttachReduceGrad"/>.</param>
     /// <param name="worldSize">The number of ranks, at least 1.</param>
     /// <param name="bucketElements">The wanted bucket size in elements.</param>
-    /// <exception cref="ShardingException">As above, or no node computes a parameter's gradient.</exception>
+    /// <exception cref="ShardingException">No parameter, or no node computes a parameter's gradient.</exception>
     public static PartitionPlan Create(TrainingGraph graph, int worldSize, long bucketElements)
     {
         ArgumentNullException.ThrowIfNull(graph);
