@@ -78,7 +78,8 @@ public sealed unsafe class OrtLibrary
         catch (Exception exception) when (exception is DllNotFoundException or BadImageFormatException)
         {
             throw new OrtLibraryException(
-                $"'{path}' cannot be loaded as ONNX Runtime ({exception.Message.ReplaceLineEndings(" ")}); {LibraryLocator.HowToGet}.", exception);
+                $"'{path}' cannot be loaded as ONNX Runtime ({exception.Message.ReplaceLineEndings(" ")}); {LibraryLocator.HowToGet}.",
+                exception);
         }
 
         if (!NativeLibrary.TryGetExport(module, "OrtGetApiBase", out var entry))
@@ -91,7 +92,8 @@ public sealed unsafe class OrtLibrary
         var version = NativeText.Read(apiBase->GetVersionString());
 
         // Version 1.N offers the API versions 1 to N; asking for more makes the library complain on standard error.
-        var offered = version.Split('.') is [_, var minor, ..] && int.TryParse(minor, NumberStyles.None, CultureInfo.InvariantCulture, out var n) ? n : 0;
+        var offered = version.Split('.') is [_, var minor, ..]
+            && int.TryParse(minor, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : 0;
         var wanted = Math.Min(offered, newestApi);
         var table = wanted >= OldestApi ? apiBase->GetApi((uint)wanted) : 0;
         return table != 0

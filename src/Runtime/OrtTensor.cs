@@ -70,7 +70,8 @@ public sealed unsafe class OrtTensor : IDisposable
         {
             throw new ArgumentOutOfRangeException(
                 nameof(byteOffset),
-                $"A {type} tensor of shape [{ElementLayout.Format(shape)}] takes {length} bytes and does not fit at byte {byteOffset} of a buffer of {buffer.ByteLength} bytes.");
+                $"A {type} tensor of shape [{ElementLayout.Format(shape)}] takes {length} bytes and does not fit at byte {byteOffset} " +
+                $"of a buffer of {buffer.ByteLength} bytes.");
         }
 
         return new OrtTensor(buffer.Memory, buffer.Address + (nint)byteOffset, type, shape.ToArray(), null);

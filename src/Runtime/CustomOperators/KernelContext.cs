@@ -26,7 +26,7 @@ public readonly unsafe ref struct KernelContext
         get
         {
             nuint count;
-            _state.Api.Check(((delegate* unmanaged[SuppressGCTransition]<nint, nuint*, nint>)_state.Api[OrtFunction.KernelContextGetInputCount])(_context, &count));
+            _state.Api.Check(_state.Api.GetKernelInputCount(_context, &count));
             return (int)count;
         }
     }
@@ -37,7 +37,7 @@ public readonly unsafe ref struct KernelContext
         get
         {
             nuint count;
-            _state.Api.Check(((delegate* unmanaged[SuppressGCTransition]<nint, nuint*, nint>)_state.Api[OrtFunction.KernelContextGetOutputCount])(_context, &count));
+            _state.Api.Check(_state.Api.GetKernelOutputCount(_context, &count));
             return (int)count;
         }
     }
@@ -48,7 +48,9 @@ public readonly unsafe ref struct KernelContext
     /// <summary>Whether the node names output <paramref name="index"/>; only then may it be written.</summary>
     public bool HasOutput(int index) => (uint)index < (uint)_state.HasOutput.Length && _state.HasOutput[index];
 
-    /// <summary>The elements of an input; as bytes for every type, as <see cref="ushort"/> also for the 16-bit float types.</summary>
+    /// <summary>
+    /// The elements of an input; as bytes for every type, as <see cref="ushort"/> also for the 16-bit float types.
+    /// </summary>
     /// <exception cref="InvalidOperationException">The input was left out, is of another type, or too large for a span.</exception>
     public ReadOnlySpan<T> Input<T>(int index)
         where T : unmanaged
@@ -70,7 +72,7 @@ public readonly unsafe ref struct KernelContext
     /// <exception cref="InvalidOperationException">The input was left out.</exception>
     public nint InputAddress(int index) => (nint)TensorReference.Data(_state.Api, PresentInput(index));
 
-    /// <summary>Makes an output of this shape; its elements are not initialized. The span is to be filled during the call.</summary>
+    /// <summary>Makes an output of this shape, whose elements are not initialized; fill it during the call.</summary>
     /// <exception cref="InvalidOperationException">The output was left out, is of another type, or too large for a span.</exception>
     public Span<T> Output<T>(int index, params ReadOnlySpan<long> shape)
         where T : unmanaged
@@ -82,7 +84,8 @@ public readonly unsafe ref struct KernelContext
 
     /// <summary>Makes an output of this shape and returns the address of its first element.</summary>
     /// <exception cref="InvalidOperationException">The output was left out.</exception>
-    public nint OutputAddress(int index, params ReadOnlySpan<long> shape) => (nint)TensorReference.Data(_state.Api, NewOutput(index, shape));
+    public nint OutputAddress(int index, params ReadOnlySpan<long> shape) =>
+        (nint)TensorReference.Data(_state.Api, NewOutput(index, shape));
 
     /// <summary>
     /// Calls <paramref name="body"/> for 0 to <paramref name="count"/> - 1 on the threads of the session and returns when all
@@ -117,8 +120,7 @@ public readonly unsafe ref struct KernelContext
         }
 
         var work = new ParallelWork { Invoke = &InvokeBody<TBody>, Body = Unsafe.AsPointer(ref local) };
-        var parallelFor = (delegate* unmanaged<nint, delegate* unmanaged<void*, nuint, void>, nuint, nuint, void*, nint>)_state.Api[OrtFunction.KernelContextParallelFor];
-        _state.Api.Check(parallelFor(_context, &KernelCallbacks.Piece, (nuint)count, 0, Unsafe.AsPointer(ref work)));
+        _state.Api.Check(_state.Api.ParallelFor(_context, &KernelCallbacks.Piece, (nuint)count, 0, Unsafe.AsPointer(ref work)));
         if (work.Failure is not null)
         {
             ExceptionDispatchInfo.Throw(work.Failure);
@@ -132,7 +134,7 @@ public readonly unsafe ref struct KernelContext
     private nint InputValue(int index)
     {
         nint value;
-        _state.Api.Check(((delegate* unmanaged[SuppressGCTransition]<nint, nuint, nint*, nint>)_state.Api[OrtFunction.KernelContextGetInput])(_context, (nuint)index, &value));
+        _state.Api.Check(_state.Api.GetKernelInput(_context, (nuint)index, &value));
         return value;
     }
 
@@ -152,8 +154,7 @@ public readonly unsafe ref struct KernelContext
         nint value;
         fixed (long* dimensions = shape)
         {
-            _state.Api.Check(((delegate* unmanaged<nint, nuint, long*, nuint, nint*, nint>)_state.Api[OrtFunction.KernelContextGetOutput])(
-                _context, (nuint)index, dimensions, (nuint)shape.Length, &value));
+            _state.Api.Check(_state.Api.GetKernelOutput(_context, (nuint)index, dimensions, (nuint)shape.Length, &value));
         }
 
         return value;

@@ -9,10 +9,11 @@ namespace OrtZero.Runtime.Internal;
 /// The callbacks that run an operator's own code. ONNX Runtime is C++ without knowledge of .NET: an exception that left one
 /// of them would end the process, so every exception becomes a status, whatever its type.
 /// </summary>
+[SuppressMessage(
+    "Design", "CA1031:Do not catch general exception types", Justification = "No exception may cross into native code, whatever its type.")]
 internal static unsafe class KernelCallbacks
 {
     [UnmanagedCallersOnly]
-    [SuppressMessage("Design", "CA1031:Do not catch general exception types", Justification = "No exception may cross into native code; it becomes a status.")]
     public static nint Create(NativeOperator* native, nint apiTable, nint info, nint* kernel)
     {
         *kernel = 0;
@@ -45,7 +46,6 @@ internal static unsafe class KernelCallbacks
     }
 
     [UnmanagedCallersOnly]
-    [SuppressMessage("Design", "CA1031:Do not catch general exception types", Justification = "No exception may cross into native code; it becomes a status.")]
     public static nint Compute(nint kernel, nint context)
     {
         var state = StateOf(kernel);
@@ -61,7 +61,6 @@ internal static unsafe class KernelCallbacks
     }
 
     [UnmanagedCallersOnly]
-    [SuppressMessage("Design", "CA1031:Do not catch general exception types", Justification = "No exception may cross into native code, and destroying has no status; it is traced.")]
     public static void Destroy(nint kernel)
     {
         try
@@ -79,7 +78,6 @@ internal static unsafe class KernelCallbacks
     }
 
     [UnmanagedCallersOnly]
-    [SuppressMessage("Design", "CA1031:Do not catch general exception types", Justification = "No exception may cross into native code, and inference drops statuses; it is traced.")]
     public static nint InferShapes(NativeOperator* native, nint context)
     {
         var declaration = NativeOperator.DeclarationOf(native);
@@ -98,7 +96,6 @@ internal static unsafe class KernelCallbacks
 
     /// <summary>One piece of a ParallelFor; an exception is kept for the thread that waits.</summary>
     [UnmanagedCallersOnly]
-    [SuppressMessage("Design", "CA1031:Do not catch general exception types", Justification = "No exception may cross into native code; the waiting thread throws it again.")]
     public static void Piece(void* work, nuint index)
     {
         ref var shared = ref Unsafe.AsRef<ParallelWork>(work);

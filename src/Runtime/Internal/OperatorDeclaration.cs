@@ -77,7 +77,8 @@ internal sealed class OperatorDeclaration
             if (OutputTypes[i] == (int)TensorElementType.Undefined && anyTyped++ != 1 && OutputKinds[i] == Required)
             {
                 throw new ArgumentException(
-                    $"Output {i} of operator {QualifiedName} has no type, which needs exactly one input without a type and no such output before it; declare its type.");
+                    $"Output {i} of operator {QualifiedName} has no type, which needs exactly one input without a type and no such " +
+                    "output before it; declare its type.");
             }
         }
     }

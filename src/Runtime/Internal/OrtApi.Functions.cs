@@ -90,4 +90,14 @@ internal sealed unsafe partial class OrtApi
     public delegate* unmanaged<nint, nuint*, nint> ShapeInferContextGetInputCount => (delegate* unmanaged<nint, nuint*, nint>)this[OrtFunction.ShapeInferContextGetInputCount];
     public delegate* unmanaged<nint, nuint, nint*, nint> ShapeInferContextGetInputTypeShape => (delegate* unmanaged<nint, nuint, nint*, nint>)this[OrtFunction.ShapeInferContextGetInputTypeShape];
     public delegate* unmanaged<nint, nuint, nint, nint> ShapeInferContextSetOutputTypeShape => (delegate* unmanaged<nint, nuint, nint, nint>)this[OrtFunction.ShapeInferContextSetOutputTypeShape];
+
+    // Calls of running kernels. Those that only look something up skip the switch to preemptive mode, which would cost more
+    // than they do; making an output may allocate and ParallelFor waits, so these two must not.
+    public delegate* unmanaged[SuppressGCTransition]<nint, nuint*, nint> GetKernelInputCount => (delegate* unmanaged[SuppressGCTransition]<nint, nuint*, nint>)this[OrtFunction.KernelContextGetInputCount];
+    public delegate* unmanaged[SuppressGCTransition]<nint, nuint*, nint> GetKernelOutputCount => (delegate* unmanaged[SuppressGCTransition]<nint, nuint*, nint>)this[OrtFunction.KernelContextGetOutputCount];
+    public delegate* unmanaged[SuppressGCTransition]<nint, nuint, nint*, nint> GetKernelInput => (delegate* unmanaged[SuppressGCTransition]<nint, nuint, nint*, nint>)this[OrtFunction.KernelContextGetInput];
+    public delegate* unmanaged<nint, nuint, long*, nuint, nint*, nint> GetKernelOutput => (delegate* unmanaged<nint, nuint, long*, nuint, nint*, nint>)this[OrtFunction.KernelContextGetOutput];
+    public delegate* unmanaged[SuppressGCTransition]<nint, int*, long**, nuint*, nint> GetTypeAndShapeReference => (delegate* unmanaged[SuppressGCTransition]<nint, int*, long**, nuint*, nint>)this[OrtFunction.GetTensorElementTypeAndShapeDataReference];
+    public delegate* unmanaged[SuppressGCTransition]<nint, nint*, nint> GetDataInKernel => (delegate* unmanaged[SuppressGCTransition]<nint, nint*, nint>)this[OrtFunction.GetTensorMutableData];
+    public delegate* unmanaged<nint, delegate* unmanaged<void*, nuint, void>, nuint, nuint, void*, nint> ParallelFor => (delegate* unmanaged<nint, delegate* unmanaged<void*, nuint, void>, nuint, nuint, void*, nint>)this[OrtFunction.KernelContextParallelFor];
 }

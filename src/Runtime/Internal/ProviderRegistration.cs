@@ -40,8 +40,11 @@ internal static unsafe class ProviderRegistration
         }
         catch (OrtException exception)
         {
-            var hint = shortName.Equals("CUDA", StringComparison.OrdinalIgnoreCase) || shortName.Equals("Tensorrt", StringComparison.OrdinalIgnoreCase)
-                ? $"its provider libraries must lie beside '{library.Path}' (`npm rebuild onnxruntime-node` downloads them) and the CUDA driver must be installed"
+            var isNvidia = shortName.Equals("CUDA", StringComparison.OrdinalIgnoreCase)
+                || shortName.Equals("Tensorrt", StringComparison.OrdinalIgnoreCase);
+            var hint = isNvidia
+                ? $"its provider libraries must lie beside '{library.Path}' (`npm rebuild onnxruntime-node` downloads them) " +
+                    "and the CUDA driver must be installed"
                 : "check that the device and its driver are present, or run on the CPU";
             throw new OrtException(exception.Code, $"Execution provider '{name}' cannot be started ({exception.Message}); {hint}.", exception);
         }

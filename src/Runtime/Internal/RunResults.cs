@@ -12,12 +12,14 @@ internal static class RunResults
             {
                 if (values[i].IsInvalid)
                 {
-                    throw new OrtException(OrtErrorCode.Fail, $"Output '{name(i)}' has no value; the model left an optional result empty or nothing was run.");
+                    throw new OrtException(
+                        OrtErrorCode.Fail, $"Output '{name(i)}' has no value; the model left an optional result empty or nothing was run.");
                 }
 
                 if (!ValueReader.IsTensor(values[i].Api, values[i].DangerousGetHandle()))
                 {
-                    throw new OrtException(OrtErrorCode.NotImplemented, $"Output '{name(i)}' is a sequence, map or optional; only tensors can be read.");
+                    throw new OrtException(
+                        OrtErrorCode.NotImplemented, $"Output '{name(i)}' is a sequence, map or optional; only tensors can be read.");
                 }
 
                 tensors[i] = OrtTensor.Adopt(values[i]);

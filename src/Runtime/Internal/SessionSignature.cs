@@ -56,7 +56,12 @@ internal sealed class SessionSignature
     }
 
     private static void Check(
-        string one, string many, Dictionary<string, ValueDescription> known, IReadOnlyList<ValueDescription> listed, string name, OrtTensor? tensor)
+        string one,
+        string many,
+        Dictionary<string, ValueDescription> known,
+        IReadOnlyList<ValueDescription> listed,
+        string name,
+        OrtTensor? tensor)
     {
         if (!known.TryGetValue(name, out var expected))
         {
@@ -88,7 +93,8 @@ internal sealed class SessionSignature
         {
             throw new OrtException(
                 OrtErrorCode.InvalidArgument,
-                $"The model's {one} '{name}' has shape [{ElementLayout.Format(expected.Shape)}], but the given tensor has shape [{ElementLayout.Format(tensor.Dimensions)}].");
+                $"The model's {one} '{name}' has shape [{ElementLayout.Format(expected.Shape)}], " +
+                $"but the given tensor has shape [{ElementLayout.Format(tensor.Dimensions)}].");
         }
     }
 }

@@ -52,8 +52,7 @@ internal readonly unsafe ref struct TensorReference
         int type;
         long* shape;
         nuint rank;
-        api.Check(((delegate* unmanaged[SuppressGCTransition]<nint, int*, long**, nuint*, nint>)api[OrtFunction.GetTensorElementTypeAndShapeDataReference])(
-            value, &type, &shape, &rank));
+        api.Check(api.GetTypeAndShapeReference(value, &type, &shape, &rank));
         return new TensorReference(ElementLayout.FromNative(type), new ReadOnlySpan<long>(shape, (int)rank));
     }
 
@@ -61,7 +60,7 @@ internal readonly unsafe ref struct TensorReference
     public static void* Data(OrtApi api, nint value)
     {
         nint data;
-        api.Check(((delegate* unmanaged[SuppressGCTransition]<nint, nint*, nint>)api[OrtFunction.GetTensorMutableData])(value, &data));
+        api.Check(api.GetDataInKernel(value, &data));
         return (void*)data;
     }
 
