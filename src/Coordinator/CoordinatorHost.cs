@@ -39,7 +39,8 @@ public sealed class CoordinatorHost : IAsyncDisposable
         var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
         builder.Configuration.Sources.Clear();
         builder.Logging.ClearProviders();
-        builder.Services.AddSingleton(options.LoggerFactory ?? NullLoggerFactory.Instance);
+        var loggers = new OwnLoggerFactory(options.LoggerFactory ?? NullLoggerFactory.Instance);
+        builder.Services.AddSingleton<ILoggerFactory>(loggers);
         builder.Services.AddSingleton<IHostLifetime, EmbeddedLifetime>();
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(5));
         builder.WebHost.ConfigureKestrel(kestrel =>
@@ -50,8 +51,7 @@ public sealed class CoordinatorHost : IAsyncDisposable
 
         var application = builder.Build();
         var registry = new RunRegistry(
-            options.TimeProvider, options.LostAfter, options.HistoryCapacity,
-            (options.LoggerFactory ?? NullLoggerFactory.Instance).CreateLogger("OrtZero.Coordinator"));
+            options.TimeProvider, options.LostAfter, options.HistoryCapacity, loggers.CreateLogger("OrtZero.Coordinator"));
         new CoordinatorService(registry).Map(application);
         var health = new RpcHealthService();
         health.SetStatus(CoordinatorMethods.Service.FullName, HealthCheckResponse.Types.ServingStatus.Serving);
@@ -65,7 +65,7 @@ public sealed class CoordinatorHost : IAsyncDisposable
         {
             await application.DisposeAsync().ConfigureAwait(false);
             throw new CoordinatorException(
-                $"The coordinator cannot listen on {options.Host}:{options.Port} ({e.Message}); choose a free port, or 0 for any.", e);
+                $"The coordinator cannot listen on {options.Host}:{options.Port} ({(e.InnerException ?? e).Message}); choose a free port, or 0 for any.", e);
         }
 
         var port = new Uri(application.Services.GetRequiredService<IServer>().Features

@@ -1,1 +1,3 @@
-return 0;
+using OrtZero.Coordinator.Internal;
+
+return await CoordinatorCommand.RunAsync(args, Console.Out, Console.Error);
