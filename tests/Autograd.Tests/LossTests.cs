@@ -60,6 +60,28 @@ public class LossTests
         Assert.Equal(0, differences.Zip(results["w_grad"], (value, actual) => Math.Abs((2 * value / differences.Length) - actual)).Max(), 1e-6);
     }
 
+    [Theory]
+    [InlineData(13)]
+    [InlineData(18)]
+    [InlineData(21)]
+    public void Every_operator_set_from_13_on_gives_the_same_loss(long opset)
+    {
+        var model = new GraphSketch(opset).Parameter("w", [Rows, Classes], Scores).Node("Identity", "w", "scores").Output("scores", Rows, Classes);
+        long[] labels = [0, 3, -100, 2, 1];
+        var (loss, gradient) = Run(fused: false, labels, new LossOptions { Output = "scores", Labels = "labels" }, model: model);
+        var (expectedLoss, expectedGradient) = CrossEntropy(labels, -100, 0);
+        Assert.Equal(expectedLoss, loss, 1e-5);
+        Assert.Equal(0, expectedGradient.Zip(gradient, (a, b) => Math.Abs(a - b)).Max(), 1e-6);
+    }
+
+    [Fact]
+    public void An_older_operator_set_is_refused()
+    {
+        var model = new GraphSketch(12).Parameter("w", [Rows, Classes], Scores).Node("Identity", "w", "scores").Output("scores", Rows, Classes);
+        var error = Assert.Throws<GradientException>(() => Build(model, true, new LossOptions { Output = "scores", Labels = "labels" }));
+        Assert.Equal("The model uses operator set 12, and gradients need 13 or later: export it with a newer one.", error.Message);
+    }
+
     [Fact]
     public void Labels_with_the_name_of_another_value_are_refused()
     {
@@ -81,9 +103,9 @@ public class LossTests
         new TrainingGraphBuilder(new GradientOptions { FusedKernels = fused })
             .Build(model, Ort.Probe(model, new Dictionary<string, TensorProto>()), loss, ["w"]);
 
-    private static (double Loss, double[] Gradient) Run(bool fused, long[] labels, LossOptions loss, double[]? scores = null)
+    private static (double Loss, double[] Gradient) Run(bool fused, long[] labels, LossOptions loss, double[]? scores = null, OnnxModel? model = null)
     {
-        using var session = Ort.Open(Build(Model(), fused, loss).Model);
+        using var session = Ort.Open(Build(model ?? Model(), fused, loss).Model);
         var results = Ort.Run(session, new Dictionary<string, TensorProto>
         {
             ["w"] = Tensors.Of(TensorElementType.Float, [Rows, Classes], scores ?? Scores),

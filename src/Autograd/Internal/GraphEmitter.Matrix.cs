@@ -33,6 +33,12 @@ internal sealed partial class GraphEmitter
                 node => node.SetInt("transA", transposeA ? 1 : 0).SetInt("transB", transposeB ? 1 : 0), MicrosoftDomain);
         }
 
+        if (b.Shape.Length == 2 && !transposeA)
+        {
+            // Gemm takes a transposed operand as it is; all rows of a are one tall matrix.
+            return Reshape(Gemm(Reshape(a, Shapes.Count(a.Shape.AsSpan(..^1)), a.Shape[^1]), b, false, transposeB), shape);
+        }
+
         return Node(
             "MatMul",
             [transposeA ? Transpose(a, Shapes.SwapLast(a.Shape.Length)) : a, transposeB ? Transpose(b, Shapes.SwapLast(b.Shape.Length)) : b],

@@ -27,9 +27,7 @@ internal static class MatrixRules
         var dy = graph.Reshape(context.DY, shape);
         if (Shapes.Count(right.Shape.AsSpan(..^2)) == 1)
         {
-            left = graph.Reshape(left, Shapes.Count(left.Shape.AsSpan(..^1)), left.Shape[^1]);
             right = graph.Reshape(right, right.Shape[^2], right.Shape[^1]);
-            dy = graph.Reshape(dy, left.Shape[0], right.Shape[1]);
         }
 
         if (context.Needs(0))
@@ -39,6 +37,12 @@ internal static class MatrixRules
 
         if (context.Needs(1))
         {
+            if (right.Shape.Length == 2)
+            {
+                left = graph.Reshape(left, Shapes.Count(left.Shape.AsSpan(..^1)), left.Shape[^1]);
+                dy = graph.Reshape(dy, left.Shape[0], right.Shape[1]);
+            }
+
             Give(context, 1, graph.MatMul(left, dy, transposeA: true));
         }
     }

@@ -60,6 +60,7 @@ internal static class ElementwiseCases
             yield return ($"{op} over axis 1", () => new OperatorCase(op).Real(2, 3, 4).With(node => node.SetInt("axis", 1)));
         }
 
+        yield return ("Softmax in float32", () => new OperatorCase("Softmax").Single().Real(2, 3, 4));
         yield return ("Sum", () => new OperatorCase("Sum").Single().Real(2, 3).Real(3).Real(2, 1));
         yield return ("Mean", () => new OperatorCase("Mean").Single().Real(2, 3).Real(3).Real(2, 1));
         yield return ("Max", () => new OperatorCase("Max").Real(2, 3).Real(2, 3));

@@ -39,6 +39,7 @@ internal static class LayoutCases
         yield return ("Tile", () => new OperatorCase("Tile").Real(2, 3).Integers(3, 2));
         yield return ("Dropout at inference", () => new OperatorCase("Dropout").Real(3, 4));
         yield return ("Gather rows", () => new OperatorCase("Gather").Real(5, 3).IntegerTensor([0, 4, 4, -5, 2, 4], 2, 3));
+        yield return ("Gather rows in float32", () => new OperatorCase("Gather").Single().Real(5, 3).IntegerTensor([0, 4, 4, -5, 2, 4], 2, 3));
         yield return ("Gather columns", () => new OperatorCase("Gather").Real(2, 5, 3).IntegerTensor([0, 4, 4, 1], 4).With(node => node.SetInt("axis", 1)));
         yield return ("Gather of one", () => new OperatorCase("Gather").Real(2, 5).IntegerTensor([-2]).With(node => node.SetInt("axis", 1)));
         yield return ("Gather of a run", () => new OperatorCase("Gather").Real(2, 5).IntegerTensor([1, 2, 3], 3).With(node => node.SetInt("axis", 1)));

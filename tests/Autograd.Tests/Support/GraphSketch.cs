@@ -5,7 +5,7 @@ using OrtZero.Onnx.Protobuf;
 namespace OrtZero.Autograd.Tests;
 
 /// <summary>Writes a small float32 graph line by line.</summary>
-internal sealed class GraphSketch
+internal sealed class GraphSketch(long opset = 17)
 {
     private readonly GraphProto _graph = new() { Name = "sketch" };
 
@@ -23,9 +23,11 @@ internal sealed class GraphSketch
         return this;
     }
 
-    public GraphSketch Node(string operatorName, string inputs, string output)
+    public GraphSketch Node(string operatorName, string inputs, string output, Action<NodeProto>? attributes = null)
     {
-        _graph.Node.Add(new NodeProto { OpType = operatorName, Name = $"{operatorName}_{output}", Input = { inputs.Split(' ') }, Output = { output } });
+        var node = new NodeProto { OpType = operatorName, Name = $"{operatorName}_{output}", Input = { inputs.Split(' ') }, Output = { output } };
+        attributes?.Invoke(node);
+        _graph.Node.Add(node);
         return this;
     }
 
@@ -47,7 +49,7 @@ internal sealed class GraphSketch
             Type = new TypeProto { TensorType = new TypeProto.Types.Tensor { ElemType = (int)TensorElementType.Float, Shape = dimensions } },
         });
         var model = new ModelProto { IrVersion = 8, Graph = _graph };
-        model.OpsetImport.Add(new OperatorSetIdProto { Version = 17 });
+        model.OpsetImport.Add(new OperatorSetIdProto { Version = opset });
         return OnnxModel.Parse(model.ToByteArray());
     }
 }
