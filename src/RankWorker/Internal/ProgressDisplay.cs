@@ -63,21 +63,24 @@ internal sealed class ProgressDisplay(TextWriter output, bool redraws) : IRunObs
 
     private string Describe(MetricsRecord metrics)
     {
+        var done = metrics.Iteration - _run!.FirstIteration;
+        var left = Stopwatch.GetElapsedTime(_clock) * ((_run.TotalIterations - metrics.Iteration) / (double)Math.Max(1, done));
         var text = new StringBuilder();
         text.Append(
             CultureInfo.InvariantCulture,
-            $"epoch {metrics.Epoch + 1}  iter {metrics.Iteration}/{_run!.TotalIterations}  loss {metrics.Loss:0.0000}  grad_norm {metrics.GradientNorm ?? double.NaN:0.000}");
+            $"epoch {metrics.Epoch + 1} iter {metrics.Iteration}/{_run.TotalIterations} loss {metrics.Loss:0.0000} grad_norm {metrics.GradientNorm ?? double.NaN:0.000}");
+        text.Append(
+            CultureInfo.InvariantCulture,
+            $" {metrics.SamplesPerSecond:0} samples/s {metrics.PeakRssBytes >> 20} MiB {left:hh\\:mm\\:ss} left lr");
         // Groups that differ only in weight decay share a rate: it is shown once, under their common first name.
-        foreach (var group in metrics.Groups.DistinctBy(group => group.Name.Split('/')[0]))
+        foreach (var group in metrics.Groups.DistinctBy(group => (Module(group), group.LearningRate)))
         {
-            text.Append(CultureInfo.InvariantCulture, $"  lr[{group.Name.Split('/')[0]}] {group.LearningRate:0.00e+0}");
+            text.Append(CultureInfo.InvariantCulture, $" {Module(group)} {group.LearningRate:0.00e+0}");
         }
 
-        var done = metrics.Iteration - _run.FirstIteration;
-        var left = Stopwatch.GetElapsedTime(_clock) * ((_run.TotalIterations - metrics.Iteration) / (double)Math.Max(1, done));
-        return text.Append(
-            CultureInfo.InvariantCulture,
-            $"  {metrics.SamplesPerSecond:0} samples/s  {metrics.PeakRssBytes >> 20} MiB  {left:hh\\:mm\\:ss} left").ToString();
+        return text.ToString();
+
+        static string Module(GroupMetrics group) => group.Name.Split('/')[0];
     }
 
     private void CloseLine()

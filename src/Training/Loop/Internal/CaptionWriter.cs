@@ -118,6 +118,8 @@ internal sealed class CaptionWriter
             lines.Add(line.ToString().TrimEnd());
         }
 
-        return lines;
+        // Empty margins above and below say nothing.
+        var first = lines.FindIndex(line => line.Length > 0);
+        return first < 0 ? [] : lines[first..(lines.FindLastIndex(line => line.Length > 0) + 1)];
     }
 }

@@ -73,7 +73,7 @@ internal sealed class Trainer : IDisposable
         var configuration = materials.Configuration;
         var zero = SettingsMapping.Zero(configuration.ZeroOptimization);
         var parameters = materials.Graph.Parameters.Select(parameter => (parameter.Name, parameter.Shape)).ToList();
-        var plan = PartitionPlan.Create(parameters, communicator.Size, zero.ReduceBucketSize);
+        var plan = PartitionPlan.Create(materials.Graph, communicator.Size, zero.ReduceBucketSize);
         var engine = new ZeroEngine(plan, materials.Prepared.Groups, communicator, zero, logger);
         try
         {

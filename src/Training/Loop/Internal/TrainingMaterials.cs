@@ -71,6 +71,12 @@ internal sealed class TrainingMaterials : IDisposable
 
     internal static TrainingMaterials Load(TrainingConfiguration configuration, PreparedModel prepared, ICommunicator communicator)
     {
+        if (configuration.Execution.Provider != ExecutionProvider.Cpu)
+        {
+            throw new ConfigurationException(
+                [$"{configuration.Path}: execution.provider {configuration.Execution.Provider} is not in this version, which trains on the CPU: set it to \"cpu\"."]);
+        }
+
         var materials = new TrainingMaterials(configuration, prepared, Dataset.Open(configuration.Data.Train, "data.train"));
         try
         {
