@@ -116,15 +116,11 @@ public class CoordinatorCommandTests
     public async Task Serve_runs_until_it_is_interrupted()
     {
         using var interrupt = new CancellationTokenSource();
-        var output = new StringWriter();
+        var output = new LineWriter();
         var serving = CoordinatorCommand.RunAsync(["serve", "--address", "127.0.0.1:0"], output, TextWriter.Null, interrupt.Token);
-        while (!output.ToString().Contains("listens on", StringComparison.Ordinal))
-        {
-            Assert.False(serving.IsCompleted);
-            await Task.Delay(5);
-        }
-
-        var address = output.ToString().Split(' ')[^1].TrimEnd('.', '\n');
+        var line = await output.FirstLine.WaitAsync(TimeSpan.FromSeconds(30));
+        Assert.StartsWith("The coordinator listens on 127.0.0.1:", line, StringComparison.Ordinal);
+        var address = line.Split(' ')[^1].TrimEnd('.');
         Assert.Equal((0, "no run yet\n", ""), await RunAsync("status", "--address", address));
         await interrupt.CancelAsync();
         Assert.Equal(0, await serving);
@@ -145,5 +141,18 @@ public class CoordinatorCommandTests
         var error = new StringWriter();
         var code = await CoordinatorCommand.RunAsync(args, output, error);
         return (code, output.ToString(), error.ToString());
+    }
+
+    private sealed class LineWriter : StringWriter
+    {
+        private readonly TaskCompletionSource<string> _first = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public Task<string> FirstLine => _first.Task;
+
+        public override Task WriteLineAsync(string? value)
+        {
+            _first.TrySetResult(value ?? "");
+            return Task.CompletedTask;
+        }
     }
 }
