@@ -28,18 +28,16 @@ public sealed class TrainingRun : IDisposable
     private readonly double[] _weightDecays;
     private readonly GroupMetrics[] _rates;
     private readonly long[] _agreement = new long[1];
-    private readonly string _checkpoints;
+    private readonly RunCheckpoints _checkpoints;
     private readonly long _began = Stopwatch.GetTimestamp();
     private StepDirective _asked;
     private long _iteration;
-    private long _savedAt;
     private long _skipped;
     private int _skippedInARow;
     private double? _gradientNorm;
     private double? _loss;
     private double _trainingSeconds;
     private ValidationRecord? _validation;
-    private string? _checkpoint;
     private RunFolder? _folder;
 
     private TrainingRun(
@@ -56,7 +54,7 @@ public sealed class TrainingRun : IDisposable
             configuration.ParamScheduler, groups, _plan.IterationsPerEpoch, configuration.TrainCfg.MaxEpochs, configuration.TrainCfg.MaxIters);
         _weightDecays = [.. groups.Groups.Select(group => group.WeightDecay)];
         _rates = new GroupMetrics[groups.Groups.Count];
-        _checkpoints = Path.Combine(configuration.WorkDir, "checkpoints");
+        _checkpoints = new RunCheckpoints(configuration, trainer.Engine, logger);
         _meter = new IntervalMeter(communicator, configuration.MicroBatchSize);
     }
 
@@ -125,7 +123,7 @@ public sealed class TrainingRun : IDisposable
                 break;
             }
 
-            if (directive == StepDirective.Checkpoint || (atRest && IsCheckpointDue()))
+            if (directive == StepDirective.Checkpoint || (atRest && _checkpoints.IsDue(_iteration)))
             {
                 Save();
             }
@@ -169,7 +167,13 @@ public sealed class TrainingRun : IDisposable
 
     private void Begin(string configurationHash)
     {
-        Resume();
+        _iteration = _checkpoints.Resume();
+        // The schedule is replayed rather than restored, so that a schedule changed in cfg.json is the one that counts.
+        for (var done = 1L; done <= _iteration; done++)
+        {
+            AdvanceSchedule(done);
+        }
+
         _folder = RankAgreement.Run(_communicator, () => RunFolder.Open(_configuration, _communicator.Rank, _iteration > 0 ? _iteration : null));
         var runId = new byte[16];
         RandomNumberGenerator.Fill(runId);
@@ -204,37 +208,6 @@ public sealed class TrainingRun : IDisposable
         foreach (var sentence in Prepared.Import.Messages)
         {
             LoopLog.Imported(_logger, sentence);
-        }
-    }
-
-    private void Resume()
-    {
-        var choice = _configuration.Checkpoint.Resume;
-        var passedOver = new List<string>();
-        var path = choice.Auto ? ShardedCheckpoint.FindLatest(_checkpoints, _communicator, passedOver) : choice.Path;
-        foreach (var sentence in passedOver)
-        {
-            LoopLog.Advice(_logger, sentence);
-        }
-
-        if (path is null)
-        {
-            return;
-        }
-
-        var manifest = ShardedCheckpoint.Load(path, _trainer.Engine);
-        _iteration = RunState.Parse(path, manifest.RunState).IterationFor(path, _communicator.Size, _configuration.MicroBatchSize);
-        _savedAt = _iteration;
-        _checkpoint = path;
-        // The schedule is replayed rather than restored, so that a schedule changed in cfg.json is the one that counts.
-        for (var done = 1L; done <= _iteration; done++)
-        {
-            AdvanceSchedule(done);
-        }
-
-        if (_communicator.Rank == 0)
-        {
-            LoopLog.Resumed(_logger, path, _iteration);
         }
     }
 
@@ -353,24 +326,10 @@ public sealed class TrainingRun : IDisposable
         _meter.Exclude(Stopwatch.GetElapsedTime(started));
     }
 
-    private bool IsCheckpointDue() =>
-        _configuration.Checkpoint.Interval is { } interval && _iteration / interval > _savedAt / interval;
-
     private void Save()
     {
         var started = Stopwatch.GetTimestamp();
-        var state = new RunState(_iteration, _communicator.Size, _configuration.MicroBatchSize);
-        _checkpoint = ShardedCheckpoint.Save(_checkpoints, _iteration, _trainer.Engine, state.ToJson());
-        _savedAt = _iteration;
-        if (_communicator.Rank == 0)
-        {
-            LoopLog.Saved(_logger, _checkpoint);
-            if (_configuration.Checkpoint.MaxKeep is { } keep)
-            {
-                ShardedCheckpoint.Prune(_checkpoints, keep);
-            }
-        }
-
+        _checkpoints.Save(_iteration);
         _meter.Exclude(Stopwatch.GetElapsedTime(started));
     }
 
@@ -393,7 +352,7 @@ public sealed class TrainingRun : IDisposable
             SamplesPerSecond = (_iteration - Description.FirstIteration) * (double)_communicator.Size * _configuration.MicroBatchSize / Math.Max(_trainingSeconds, 1e-9),
             PeakRssBytes = ProcessMemory.PeakRssBytes(),
             ModelPath = model,
-            CheckpointPath = _checkpoint,
+            CheckpointPath = _checkpoints.Newest,
         };
         // Rank 0 alone writes; the others learn whether it could, so that no rank ends well where the model is missing.
         RankAgreement.Run(_communicator, () =>
