@@ -125,7 +125,8 @@ internal static class CoordinatorCommand
             using var connection = new CoordinatorConnection(parsed.GetRequiredValue(address).Address);
             var who = $"{Environment.UserName}@{Environment.MachineName}";
             var number = await connection.RequestAsync(directive, who, cancellationToken).ConfigureAwait(false);
-            await output.WriteLineAsync($"The run was asked to {(directive == StepDirective.Stop ? "stop" : "save a checkpoint")} (request {number}).").ConfigureAwait(false);
+            var what = directive == StepDirective.Stop ? "save a checkpoint and end" : "save a checkpoint";
+            await output.WriteLineAsync($"The run was asked to {what} (request {number}).").ConfigureAwait(false);
             return Done;
         });
         return command;

@@ -34,7 +34,8 @@ internal sealed class PlainStatusView(TextWriter output) : IStatusView
         var duration = (status.EndedUnixMs == 0 ? status.NowUnixMs : status.EndedUnixMs) - status.StartedUnixMs;
         yield return $"run {status.RunId}: {StatusText.State(status.State)}, {status.Ranks.Count} of {status.WorldSize} ranks, "
             + $"iteration {StatusText.Iteration(status, status.LastMetrics)}, since {StatusText.Duration(duration)}";
-        yield return $"configuration {StatusText.Hash(status.ConfigurationHash)}, model {StatusText.Hash(status.ModelHash)}, work dir {status.Description?.WorkDir}";
+        yield return $"configuration {StatusText.Hash(status.ConfigurationHash)}, model {StatusText.Hash(status.ModelHash)}, "
+            + $"work dir {status.Description?.WorkDir}";
         if (status.LastMetrics is { } metrics)
         {
             yield return string.Join(", ", StatusText.Measurements(metrics).Select(part => $"{part.Name} {part.Value}"));

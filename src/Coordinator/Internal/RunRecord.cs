@@ -53,11 +53,14 @@ internal sealed class RunRecord(RegisterRequest first, long nowMs, int historyCa
         var newcomer = RankEntry.Describe(request.Rank, request.Host, request.ProcessId);
         var others = _ranks.Values.First(rank => rank.Rank != request.Rank || _ranks.Count == 1).Name;
         return request.WorldSize != WorldSize
-            ? $"{Upper(newcomer)} disagrees in the world size: it counts {request.WorldSize} ranks and {others} counts {WorldSize}; start all ranks with one mpiexec."
+            ? $"{Upper(newcomer)} disagrees in the world size: it counts {request.WorldSize} ranks and {others} counts {WorldSize}; "
+                + "start all ranks with one mpiexec."
             : request.ConfigurationHash != first.ConfigurationHash
-            ? $"{Upper(newcomer)} disagrees in the configuration hash: it has {Short(request.ConfigurationHash)} and {others} has {Short(first.ConfigurationHash)}; start every rank with the same configuration file and --set values."
+            ? $"{Upper(newcomer)} disagrees in the configuration hash: it has {Short(request.ConfigurationHash)} and {others} has "
+                + $"{Short(first.ConfigurationHash)}; start every rank with the same configuration file and --set values."
             : request.ModelHash != first.ModelHash
-            ? $"{Upper(newcomer)} disagrees in the model hash: it has {Short(request.ModelHash)} and {others} has {Short(first.ModelHash)}; give every rank the same model file."
+            ? $"{Upper(newcomer)} disagrees in the model hash: it has {Short(request.ModelHash)} and {others} has "
+                + $"{Short(first.ModelHash)}; give every rank the same model file."
             : null;
     }
 

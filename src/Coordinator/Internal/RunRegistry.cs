@@ -22,7 +22,8 @@ internal sealed class RunRegistry(TimeProvider clock, TimeSpan lostAfter, int hi
         {
             throw new RpcException(
                 RpcStatusCode.InvalidArgument,
-                $"Rank {request.Rank} of {request.WorldSize} in run '{request.RunId}' makes no sense: ranks count from 0 below the world size, and a run has a name.");
+                $"Rank {request.Rank} of {request.WorldSize} in run '{request.RunId}' makes no sense: "
+                + "ranks count from 0 below the world size, and a run has a name.");
         }
 
         RegisterReply reply;

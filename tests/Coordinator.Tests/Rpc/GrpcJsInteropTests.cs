@@ -25,10 +25,11 @@ public class GrpcJsInteropTests
         Assert.Equal(2, Code("thrown"));
         Assert.Equal(4, Code("deadline"));
         Assert.Equal(8, Code("tooLarge"));
-        Assert.Equal(1_500_000, results.GetProperty("large").GetProperty("length").GetInt32());
-        Assert.Equal((0, 5000), (Code("zipped"), results.GetProperty("zipped").GetProperty("length").GetInt32()));
-        Assert.Equal((0, 1000, 999), (Code("count"), results.GetProperty("count").GetProperty("length").GetInt32(), results.GetProperty("count").GetProperty("last").GetInt32()));
-        Assert.Equal((14, "gone", 2), (Code("countError"), Text("countError", "details"), results.GetProperty("countError").GetProperty("messages").GetArrayLength()));
+        Assert.Equal(1_500_000, Number("large", "length"));
+        Assert.Equal((0, 5000), (Code("zipped"), Number("zipped", "length")));
+        Assert.Equal((0, 1000, 999), (Code("count"), Number("count", "length"), Number("count", "last")));
+        Assert.Equal((14, "gone"), (Code("countError"), Text("countError", "details")));
+        Assert.Equal(2, results.GetProperty("countError").GetProperty("messages").GetArrayLength());
         Assert.Equal(1, Code("cancelled"));
         Assert.Equal("abc", Text("collect", "text"));
         Assert.Equal((11, "enough"), (Code("collectError"), Text("collectError", "details")));
@@ -38,9 +39,10 @@ public class GrpcJsInteropTests
         Assert.Equal(5, Code("healthUnknown"));
         Assert.Equal(12, Code("unimplemented"));
         Assert.Equal(12, Code("noService"));
-        await WaitForCancelledAsync(server, ProbeServer.Echo.FullName, ProbeServer.Count.FullName);
+        await server.WaitForCancelledAsync(ProbeServer.Echo.FullName, ProbeServer.Count.FullName);
 
-        int Code(string name) => results.GetProperty(name).GetProperty("code").GetInt32();
+        int Code(string name) => Number(name, "code");
+        int Number(string name, string field) => results.GetProperty(name).GetProperty(field).GetInt32();
         string? Text(string name, string field) => results.GetProperty(name).GetProperty(field).GetString();
     }
 
@@ -138,13 +140,4 @@ public class GrpcJsInteropTests
 
     private static Task<RpcException> FailAsync(RpcChannel channel, ProbeRequest request, RpcCallOptions options) =>
         Assert.ThrowsAsync<RpcException>(async () => await channel.AsyncUnaryCall(ProbeServer.Echo, request, options));
-
-    private static async Task WaitForCancelledAsync(ProbeServer server, params string[] methods)
-    {
-        var missing = methods.ToHashSet();
-        while (missing.Count > 0)
-        {
-            missing.Remove(await server.Cancelled.ReadAsync());
-        }
-    }
 }

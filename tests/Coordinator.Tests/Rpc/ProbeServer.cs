@@ -49,8 +49,16 @@ internal sealed class ProbeServer : IAsyncDisposable
 
     public string Address { get; private set; } = "";
 
-    /// <summary>The methods whose calls were cancelled, in order.</summary>
-    public ChannelReader<string> Cancelled => _cancelled.Reader;
+    /// <summary>Waits until calls of these methods were cancelled, each once; the limit only ends a test that has failed.</summary>
+    public async Task WaitForCancelledAsync(params string[] methods)
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        var missing = methods.ToHashSet();
+        while (missing.Count > 0)
+        {
+            missing.Remove(await _cancelled.Reader.ReadAsync(limit.Token));
+        }
+    }
 
     public static async Task<ProbeServer> StartAsync(RpcServerOptions? options = null)
     {

@@ -24,7 +24,8 @@ internal sealed class ServerCall<TRequest, TResponse>(
         if (encoding is not ("" or GrpcProtocol.Identity or GrpcProtocol.Gzip))
         {
             await transport.FinishAsync(
-                new RpcStatus(RpcStatusCode.Unimplemented, $"The encoding '{encoding}' is not known here; use identity or gzip."), []).ConfigureAwait(false);
+                new RpcStatus(RpcStatusCode.Unimplemented, $"The encoding '{encoding}' is not known here; use identity or gzip."), [])
+                .ConfigureAwait(false);
             return;
         }
 

@@ -10,15 +10,15 @@ using Microsoft.Extensions.Logging;
 namespace OrtZero.Coordinator.Tests.Rpc;
 
 /// <summary>A gRPC server without any service.</summary>
-internal sealed class CoordinatorlessServer : IAsyncDisposable
+internal sealed class EmptyServer : IAsyncDisposable
 {
     private readonly WebApplication _application;
 
-    private CoordinatorlessServer(WebApplication application) => _application = application;
+    private EmptyServer(WebApplication application) => _application = application;
 
     public string Address => _application.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single();
 
-    public static async Task<CoordinatorlessServer> StartAsync()
+    public static async Task<EmptyServer> StartAsync()
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
@@ -26,7 +26,7 @@ internal sealed class CoordinatorlessServer : IAsyncDisposable
         var application = builder.Build();
         application.MapUnknownRpcServices();
         await application.StartAsync();
-        return new CoordinatorlessServer(application);
+        return new EmptyServer(application);
     }
 
     public async ValueTask DisposeAsync()
