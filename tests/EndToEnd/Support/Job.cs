@@ -1,0 +1,194 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using OrtZero.Onnx;
+
+namespace OrtZero.EndToEnd.Support;
+
+/// <summary>A folder with a model, its data and a cfg.json, and what a run leaves there.</summary>
+internal sealed class Job : IDisposable
+{
+    private Job(string folder) => Folder = folder;
+
+    public string Folder { get; }
+
+    public string Configuration => Path.Combine(Folder, "cfg.json");
+
+    public string WorkDir => Path.Combine(Folder, "work");
+
+    public string TrainedModel => Path.Combine(WorkDir, "model.onnx");
+
+    public JsonObject Settings { get; private init; } = [];
+
+    /// <summary>The lines of metrics.jsonl.</summary>
+    public IReadOnlyList<JsonElement> Metrics => ReadLines("metrics.jsonl");
+
+    /// <summary>The lines of validation.jsonl.</summary>
+    public IReadOnlyList<JsonElement> Validations => ReadLines("validation.jsonl");
+
+    public JsonElement Summary => JsonDocument.Parse(File.ReadAllText(Path.Combine(WorkDir, "summary.json"))).RootElement;
+
+    /// <summary>
+    /// fixtures/vlm as one data set of 160 samples in the golden's order. All that differs from the golden's recipe is added by
+    /// the test.
+    /// </summary>
+    public static Job Vlm(string? model = null)
+    {
+        var job = new Job(RepositoryPaths.NewTemporaryFolder())
+        {
+            Settings = Parse("""
+                {
+                  "model": { "path": "model.onnx", "loss": { "type": "cross_entropy", "output": "logits", "labels": "labels" } },
+                  "data": { "train": { "fields": { "image": "image.npy", "input_ids": "input_ids.npy", "labels": "labels.npy" } } },
+                  "train_cfg": { "max_epochs": 1 },
+                  "micro_batch_size": 8,
+                  "optim_wrapper": {
+                    "optimizer": { "type": "AdamW", "lr": 1e-3, "betas": [0.9, 0.95], "eps": 1e-8, "weight_decay": 0.05 },
+                    "clip_grad": { "max_norm": 1.0 },
+                    "paramwise_cfg": {
+                      "flat_decay_mult": 0.0,
+                      "custom_overrides_kinds": false,
+                      "custom_keys": { "visual_encoder.": { "lr_mult": 0.1 } }
+                    }
+                  },
+                  "execution": { "intra_op_threads": 1 },
+                  "log": { "interval": 1 },
+                  "work_dir": "work"
+                }
+                """),
+        };
+        job.CopyModel("vlm", model ?? "vlm.onnx");
+        job.CopySamples(Path.Combine("vlm", "golden"), "image", "input_ids", "labels");
+        job.Save();
+        return job;
+    }
+
+    /// <summary>fixtures/gpt_nano as one data set of 160 samples, with the golden's recipe.</summary>
+    public static Job GptNano()
+    {
+        var job = new Job(RepositoryPaths.NewTemporaryFolder())
+        {
+            Settings = Parse("""
+                {
+                  "model": { "path": "model.onnx", "loss": { "type": "cross_entropy", "output": "logits", "labels": "labels" } },
+                  "data": { "train": { "fields": { "input_ids": "inputs.npy", "labels": "labels.npy" } } },
+                  "train_cfg": { "max_epochs": 1 },
+                  "micro_batch_size": 16,
+                  "optim_wrapper": {
+                    "optimizer": { "type": "AdamW", "lr": 1e-3, "betas": [0.9, 0.95], "eps": 1e-8, "weight_decay": 0.1 },
+                    "clip_grad": { "max_norm": 1.0 },
+                    "paramwise_cfg": { "flat_decay_mult": 0.0 }
+                  },
+                  "execution": { "intra_op_threads": 1 },
+                  "log": { "interval": 1 },
+                  "work_dir": "work"
+                }
+                """),
+        };
+        job.CopyModel("gpt_nano", "gpt_nano.onnx");
+        job.CopySamples(Path.Combine("gpt_nano", "golden"), "inputs", "labels");
+        job.Save();
+        return job;
+    }
+
+    /// <summary>fixtures/zoo/bert as one data set of 20 samples, with the golden's recipe.</summary>
+    public static Job Bert()
+    {
+        var job = new Job(RepositoryPaths.NewTemporaryFolder())
+        {
+            Settings = Parse("""
+                {
+                  "model": { "path": "model.onnx", "loss": { "type": "cross_entropy", "output": "output", "labels": "labels" } },
+                  "data": { "train": { "fields": {
+                    "input_ids": "input_ids.npy", "attention_mask": "attention_mask.npy", "token_type_ids": "token_type_ids.npy",
+                    "labels": "labels.npy" } } },
+                  "train_cfg": { "max_epochs": 1 },
+                  "micro_batch_size": 4,
+                  "optim_wrapper": {
+                    "optimizer": { "type": "AdamW", "lr": 2e-3, "betas": [0.9, 0.95], "eps": 1e-8, "weight_decay": 0.1 },
+                    "paramwise_cfg": { "flat_decay_mult": 0.0 }
+                  },
+                  "execution": { "intra_op_threads": 1 },
+                  "log": { "interval": 1 },
+                  "work_dir": "work"
+                }
+                """),
+        };
+        job.CopyModel(Path.Combine("zoo", "bert"), "model.onnx");
+        job.CopySamples(Path.Combine("zoo", "bert"), "input_ids", "attention_mask", "token_type_ids", "labels");
+        job.Save();
+        return job;
+    }
+
+    /// <summary>Sets a value in cfg.json: a path such as "optim_wrapper.accumulative_counts" and its JSON.</summary>
+    public Job With(string path, string json)
+    {
+        var keys = path.Split('.');
+        var section = Settings;
+        foreach (var key in keys[..^1])
+        {
+            section[key] ??= new JsonObject();
+            section = section[key]!.AsObject();
+        }
+
+        section[keys[^1]] = JsonNode.Parse(json);
+        Save();
+        return this;
+    }
+
+    /// <summary>Removes a value from cfg.json.</summary>
+    public Job Without(string section, string key)
+    {
+        Settings[section]!.AsObject().Remove(key);
+        Save();
+        return this;
+    }
+
+    /// <summary>Validates on the training samples.</summary>
+    public Job WithValidation()
+    {
+        Settings["data"]!["val"] = Settings["data"]!["train"]!.DeepClone();
+        Save();
+        return this;
+    }
+
+    public string PathOf(string file) => Path.Combine(Folder, file);
+
+    /// <summary>The loss of every line of metrics.jsonl.</summary>
+    public double[] Losses() => [.. Metrics.Select(line => line.GetProperty("loss").GetDouble())];
+
+    /// <summary>The trained model's parameters by their names in the file.</summary>
+    public IReadOnlyDictionary<string, float[]> TrainedParameters() => ReadParameters(TrainedModel);
+
+    public static IReadOnlyDictionary<string, float[]> ReadParameters(string model) => OnnxModel.Load(model).Graph.Initializer
+        .Where(initializer => initializer.ElementType() == TensorElementType.Float)
+        .ToDictionary(initializer => initializer.Name, initializer => initializer.ToSingles(), StringComparer.Ordinal);
+
+    public void Dispose() => Directory.Delete(Folder, recursive: true);
+
+    private static JsonObject Parse(string json) => JsonNode.Parse(json)!.AsObject();
+
+    private void Save() => File.WriteAllText(Configuration, Settings.ToJsonString(new JsonSerializerOptions { WriteIndented = true }));
+
+    private void CopyModel(string fixture, string file) => File.Copy(RepositoryPaths.Fixture(fixture, file), PathOf("model.onnx"));
+
+    // The goldens keep [batches, batch, ...]; a data set is [samples, ...].
+    private void CopySamples(string fixture, params string[] arrays)
+    {
+        foreach (var name in arrays)
+        {
+            var array = NpyArray.Load(RepositoryPaths.Fixture(fixture, $"{name}.npy"));
+            int[] shape = [array.Shape[0] * array.Shape[1], .. array.Shape[2..]];
+            if (name == "image")
+            {
+                NpyWriter.Write(PathOf($"{name}.npy"), array.Singles, shape);
+            }
+            else
+            {
+                NpyWriter.Write(PathOf($"{name}.npy"), array.Integers, shape);
+            }
+        }
+    }
+
+    private List<JsonElement> ReadLines(string file) =>
+        [.. File.ReadAllLines(Path.Combine(WorkDir, file)).Select(line => JsonDocument.Parse(line).RootElement)];
+}
