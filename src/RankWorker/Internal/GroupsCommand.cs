@@ -20,7 +20,7 @@ internal static class GroupsCommand
 
     internal static int Run(RunArguments arguments, bool json) => Failures.Guard(arguments, () =>
     {
-        var configuration = TrainingConfiguration.Load(arguments.ConfigurationPath, arguments.Overrides);
+        var configuration = TrainingConfiguration.LoadForModel(arguments.ConfigurationPath, arguments.Overrides);
         var prepared = PreparedModel.Load(configuration);
         var imported = prepared.Import.Parameters.ToDictionary(parameter => parameter.Name, StringComparer.Ordinal);
         if (json)

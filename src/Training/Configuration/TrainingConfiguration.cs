@@ -82,4 +82,12 @@ public sealed record TrainingConfiguration
     /// <exception cref="ConfigurationException">The file or an override has mistakes; all of them are listed.</exception>
     public static TrainingConfiguration Load(string path, IReadOnlyList<string>? overrides = null) =>
         ConfigurationLoader.Load(path, overrides ?? []);
+
+    /// <summary>
+    /// Reads a file as <see cref="Load"/> does, for those who look at the model and its optimizer only: mistakes of the sections
+    /// about data, loss and loop are passed over, and those sections may be null.
+    /// </summary>
+    /// <exception cref="ConfigurationException">The file or a change to it has mistakes in the other sections.</exception>
+    public static TrainingConfiguration LoadForModel(string path, IReadOnlyList<string>? overrides = null) => ConfigurationLoader.Load(
+        path, overrides ?? [], "data", "train_cfg", "micro_batch_size", "model.loss", "param_scheduler", "evaluation");
 }

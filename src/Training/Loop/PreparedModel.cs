@@ -64,8 +64,8 @@ public sealed class PreparedModel
 
     private static void RequireOutput(GraphProto graph, TrainingConfiguration configuration)
     {
-        var wanted = configuration.Model.Loss.Output;
-        if (graph.Output.All(output => output.Name != wanted))
+        // A configuration read only for its model may have no loss.
+        if (configuration.Model.Loss?.Output is { } wanted && graph.Output.All(output => output.Name != wanted))
         {
             var outputs = string.Join(", ", graph.Output.Select(output => $"'{output.Name}'"));
             throw new ConfigurationException(

@@ -5,7 +5,11 @@ namespace OrtZero.Training.Internal;
 /// <summary>The way from a file to a checked <see cref="TrainingConfiguration"/>.</summary>
 internal static class ConfigurationLoader
 {
-    public static TrainingConfiguration Load(string path, IReadOnlyList<string> overrides)
+    /// <summary>Reads, binds and checks.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="overrides">Changes to it.</param>
+    /// <param name="unused">Key paths of sections whose mistakes do not matter to the caller; such a section may be null.</param>
+    public static TrainingConfiguration Load(string path, IReadOnlyList<string> overrides, params IReadOnlyList<string> unused)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         var full = Path.GetFullPath(path);
@@ -26,8 +30,8 @@ internal static class ConfigurationLoader
         var bound = (TrainingConfiguration)new ConfigurationBinder(folder, problems).Section(typeof(TrainingConfiguration), root, "")!;
         var configuration = bound with { Path = full, WorkDir = Path.GetFullPath(bound.WorkDir, folder) };
         new ConfigurationRules(root, problems).Check(configuration);
-        problems.ThrowIfAny();
-        return configuration with { Warnings = ConfigurationWarnings.Find(configuration) };
+        problems.ThrowIfAny(unused);
+        return unused.Count > 0 ? configuration : configuration with { Warnings = ConfigurationWarnings.Find(configuration) };
     }
 
     private static byte[] Read(string path, string full)

@@ -24,11 +24,15 @@ internal sealed class ConfigurationProblems
     public bool Any(string path) => _problems.Exists(problem =>
         problem.Path == path || path.Length == 0 || problem.Path.StartsWith(path + ".", StringComparison.Ordinal));
 
-    public void ThrowIfAny()
+    /// <summary>Throws if there is a mistake anywhere but at or below the given key paths.</summary>
+    public void ThrowIfAny(IReadOnlyList<string> unused)
     {
-        if (_problems.Count > 0)
+        var sentences = _problems
+            .Where(problem => !unused.Any(path => problem.Path == path || problem.Path.StartsWith(path + ".", StringComparison.Ordinal)))
+            .Select(problem => problem.Sentence).ToList();
+        if (sentences.Count > 0)
         {
-            throw new ConfigurationException(Sentences);
+            throw new ConfigurationException(sentences);
         }
     }
 }
