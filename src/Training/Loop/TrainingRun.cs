@@ -26,7 +26,7 @@ public sealed class TrainingRun : IDisposable
     private readonly IntervalMeter _meter;
     private readonly List<IRunObserver> _observers = [];
     private readonly double[] _weightDecays;
-    private readonly GroupMetrics[] _rates;
+    private readonly double[] _rates;
     private readonly long[] _agreement = new long[1];
     private readonly RunCheckpoints _checkpoints;
     private readonly long _began = Stopwatch.GetTimestamp();
@@ -53,7 +53,7 @@ public sealed class TrainingRun : IDisposable
         _schedule = LearningRateSchedule.Create(
             configuration.ParamScheduler, groups, _plan.IterationsPerEpoch, configuration.TrainCfg.MaxEpochs, configuration.TrainCfg.MaxIters);
         _weightDecays = [.. groups.Groups.Select(group => group.WeightDecay)];
-        _rates = new GroupMetrics[groups.Groups.Count];
+        _rates = new double[groups.Groups.Count];
         _checkpoints = new RunCheckpoints(configuration, trainer.Engine, logger);
         _meter = new IntervalMeter(communicator, configuration.MicroBatchSize);
     }
@@ -217,7 +217,8 @@ public sealed class TrainingRun : IDisposable
         var started = Stopwatch.GetTimestamp();
         var (position, counts) = _plan.Accumulation(_iteration);
         atRest = position == counts - 1;
-        _meter.Add(RunMicroBatch(_iteration, first: position == 0, last: atRest));
+        var loss = RunMicroBatch(_iteration, first: position == 0, last: atRest);
+        _meter.Add(loss);
         if (atRest)
         {
             Update(counts);
@@ -227,6 +228,11 @@ public sealed class TrainingRun : IDisposable
         _iteration++;
         AdvanceSchedule(_iteration);
         _trainingSeconds += Stopwatch.GetElapsedTime(started).TotalSeconds;
+        foreach (var observer in _observers)
+        {
+            observer.IterationEnded(_iteration, loss);
+        }
+
         if (_iteration % _configuration.Log.Interval == 0 || _iteration == _plan.TotalIterations)
         {
             Ask(Log(epoch));
@@ -248,7 +254,7 @@ public sealed class TrainingRun : IDisposable
     {
         for (var group = 0; group < _rates.Length; group++)
         {
-            _rates[group] = new GroupMetrics(Prepared.Groups.Groups[group].Name, _schedule.Rates[group], _weightDecays[group]);
+            _rates[group] = _schedule.Rates[group];
         }
 
         var result = _trainer.Engine.Step(new UpdateSettings
@@ -297,7 +303,10 @@ public sealed class TrainingRun : IDisposable
             Epoch = epoch,
             Loss = loss,
             GradientNorm = _gradientNorm,
-            Groups = [.. _rates.Where(group => group is not null)],
+            // Rates are those of the last update; before the first there are none.
+            Groups = _gradientNorm is null
+                ? []
+                : [.. Prepared.Groups.Groups.Select((group, index) => new GroupMetrics(group.Name, _rates[index], _weightDecays[index]))],
             SamplesPerSecond = samplesPerSecond,
             PeakRssBytes = ProcessMemory.PeakRssBytes(),
             SkippedUpdates = _skipped,

@@ -9,6 +9,16 @@ public interface IRunObserver
     /// <summary>Training is about to begin.</summary>
     void Started(RunDescription run);
 
+    /// <summary>
+    /// An iteration ended on this rank, its update included. Called after every one, so it must be quick; does nothing unless
+    /// implemented.
+    /// </summary>
+    /// <param name="iteration">Iterations done since the start of training, this one included.</param>
+    /// <param name="loss">The loss of this rank's micro-batch.</param>
+    void IterationEnded(long iteration, double loss)
+    {
+    }
+
     /// <summary>A log interval ended.</summary>
     /// <returns>What the loop does next.</returns>
     StepDirective Report(MetricsRecord metrics);
