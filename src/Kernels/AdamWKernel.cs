@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
@@ -25,77 +24,54 @@ public static class AdamWKernel
                 $"AdamW needs four spans of one length, not {length}, {gradients.Length}, {firstMoments.Length} and {secondMoments.Length}.");
         }
 
-        var step = new Step(parameters);
+        var p = new Coefficients(parameters);
         ref var w = ref MemoryMarshal.GetReference(weights);
         ref var g = ref MemoryMarshal.GetReference(gradients);
         ref var m = ref MemoryMarshal.GetReference(firstMoments);
         ref var v = ref MemoryMarshal.GetReference(secondMoments);
+
+        // Locals stay in registers; fields of a struct this large would be read from memory in every round.
+        var (keep, scale, oneMinusBeta1, beta2) = (
+            Vector512.Create(p.Keep), Vector512.Create(p.Scale), Vector512.Create(p.OneMinusBeta1), Vector512.Create(p.Beta2));
+        var (oneMinusBeta2, rootCorrection2, epsilon, size) = (
+            Vector512.Create(p.OneMinusBeta2), Vector512.Create(p.RootCorrection2), Vector512.Create(p.Epsilon), Vector512.Create(p.Size));
         var i = 0;
         for (; i <= length - Lanes; i += Lanes)
         {
             var at = (nuint)i;
-            var (nextW, nextM, nextV) = step.Apply(
-                Vector512.LoadUnsafe(ref w, at), Vector512.LoadUnsafe(ref g, at), Vector512.LoadUnsafe(ref m, at), Vector512.LoadUnsafe(ref v, at));
-            nextW.StoreUnsafe(ref w, at);
-            nextM.StoreUnsafe(ref m, at);
-            nextV.StoreUnsafe(ref v, at);
+            var gradient = Vector512.LoadUnsafe(ref g, at) * scale;
+            var first = Vector512.LoadUnsafe(ref m, at);
+            first = Vector512.FusedMultiplyAdd(oneMinusBeta1, gradient - first, first);
+            var second = Vector512.FusedMultiplyAdd(oneMinusBeta2 * gradient, gradient, beta2 * Vector512.LoadUnsafe(ref v, at));
+            var denominator = (Vector512.Sqrt(second) / rootCorrection2) + epsilon;
+            first.StoreUnsafe(ref m, at);
+            second.StoreUnsafe(ref v, at);
+            ((Vector512.LoadUnsafe(ref w, at) * keep) - (size * (first / denominator))).StoreUnsafe(ref w, at);
         }
 
-        if (i < length)
+        // The same operations in the same order, so an element's value does not depend on where it lies.
+        for (; i < length; i++)
         {
-            // The tail goes through the same vector code: a scalar version could round differently.
-            Span<float> block = stackalloc float[4 * Lanes];
-            block.Clear();
-            weights[i..].CopyTo(block);
-            gradients[i..].CopyTo(block[Lanes..]);
-            firstMoments[i..].CopyTo(block[(2 * Lanes)..]);
-            secondMoments[i..].CopyTo(block[(3 * Lanes)..]);
-            ref var start = ref MemoryMarshal.GetReference(block);
-            var (nextW, nextM, nextV) = step.Apply(
-                Vector512.LoadUnsafe(ref start), Vector512.LoadUnsafe(ref start, Lanes),
-                Vector512.LoadUnsafe(ref start, 2 * Lanes), Vector512.LoadUnsafe(ref start, 3 * Lanes));
-            nextW.StoreUnsafe(ref start);
-            nextM.StoreUnsafe(ref start, 2 * Lanes);
-            nextV.StoreUnsafe(ref start, 3 * Lanes);
-            block[..(length - i)].CopyTo(weights[i..]);
-            block.Slice(2 * Lanes, length - i).CopyTo(firstMoments[i..]);
-            block.Slice(3 * Lanes, length - i).CopyTo(secondMoments[i..]);
+            var gradient = gradients[i] * p.Scale;
+            var first = MathF.FusedMultiplyAdd(p.OneMinusBeta1, gradient - firstMoments[i], firstMoments[i]);
+            var second = MathF.FusedMultiplyAdd(p.OneMinusBeta2 * gradient, gradient, p.Beta2 * secondMoments[i]);
+            var denominator = (MathF.Sqrt(second) / p.RootCorrection2) + p.Epsilon;
+            firstMoments[i] = first;
+            secondMoments[i] = second;
+            weights[i] = (weights[i] * p.Keep) - (p.Size * (first / denominator));
         }
     }
 
-    private readonly ref struct Step
+    /// <summary>What every element shares, computed in float64 and rounded once.</summary>
+    private readonly struct Coefficients(in AdamWParameters p)
     {
-        private readonly Vector512<float> _keep;
-        private readonly Vector512<float> _scale;
-        private readonly Vector512<float> _oneMinusBeta1;
-        private readonly Vector512<float> _beta2;
-        private readonly Vector512<float> _oneMinusBeta2;
-        private readonly Vector512<float> _rootCorrection2;
-        private readonly Vector512<float> _epsilon;
-        private readonly Vector512<float> _size;
-
-        internal Step(in AdamWParameters p)
-        {
-            _keep = Vector512.Create((float)(1.0 - (p.LearningRate * p.WeightDecay)));
-            _scale = Vector512.Create(p.GradientScale);
-            _oneMinusBeta1 = Vector512.Create((float)(1.0 - p.Beta1));
-            _beta2 = Vector512.Create((float)p.Beta2);
-            _oneMinusBeta2 = Vector512.Create((float)(1.0 - p.Beta2));
-            _rootCorrection2 = Vector512.Create((float)Math.Sqrt(p.BiasCorrection2));
-            _epsilon = Vector512.Create((float)p.Epsilon);
-            _size = Vector512.Create((float)(p.LearningRate / p.BiasCorrection1));
-        }
-
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        internal (Vector512<float> W, Vector512<float> M, Vector512<float> V) Apply(
-            Vector512<float> w, Vector512<float> g, Vector512<float> m, Vector512<float> v)
-        {
-            g *= _scale;
-            w *= _keep;
-            m = Vector512.FusedMultiplyAdd(_oneMinusBeta1, g - m, m);
-            v = Vector512.FusedMultiplyAdd(_oneMinusBeta2 * g, g, _beta2 * v);
-            var denominator = (Vector512.Sqrt(v) / _rootCorrection2) + _epsilon;
-            return (w - (_size * (m / denominator)), m, v);
-        }
+        internal readonly float Keep = (float)(1.0 - (p.LearningRate * p.WeightDecay));
+        internal readonly float Scale = p.GradientScale;
+        internal readonly float OneMinusBeta1 = (float)(1.0 - p.Beta1);
+        internal readonly float Beta2 = (float)p.Beta2;
+        internal readonly float OneMinusBeta2 = (float)(1.0 - p.Beta2);
+        internal readonly float RootCorrection2 = (float)Math.Sqrt(p.BiasCorrection2);
+        internal readonly float Epsilon = (float)p.Epsilon;
+        internal readonly float Size = (float)(p.LearningRate / p.BiasCorrection1);
     }
 }

@@ -15,12 +15,21 @@ public static class KernelLibrary
     private static readonly CustomOperator[] s_operators =
     [
         new LayerNormalizationGradOperator(),
+        new RmsNormalizationOperator(),
+        new RmsNormalizationGradOperator(),
         new SoftmaxGradOperator(),
         new GeluOperator(),
         new GeluGradOperator(),
+        new SiluOperator(),
+        new SiluGradOperator(),
+        new SwiGluOperator(),
+        new SwiGluGradOperator(),
         new CrossEntropyOperator(),
         new EmbeddingGradOperator(),
     ];
+
+    /// <summary>The names of the operators.</summary>
+    public static IReadOnlyList<string> OperatorNames { get; } = Array.ConvertAll(s_operators, fused => fused.Name);
 
     /// <summary>Whether there is an operator of this name.</summary>
     public static bool Contains(string name) => Array.Exists(s_operators, candidate => candidate.Name == name);

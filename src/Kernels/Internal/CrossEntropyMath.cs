@@ -11,35 +11,39 @@ internal static class CrossEntropyMath
 {
     private const int Lanes = Rows.Lanes;
 
-    /// <summary>Writes <paramref name="factor"/> times the gradient of the row and returns the row's loss.</summary>
-    internal static double Row(ReadOnlySpan<float> scores, int label, float smoothing, float factor, Span<float> gradient)
+    /// <summary>
+    /// Writes <paramref name="factor"/> times the gradient of the row and returns the row's loss. Scores with a NaN or plus infinity, or
+    /// all minus infinity, give NaN for both.
+    /// </summary>
+    internal static double Row(ReadOnlySpan<float> scores, int label, double smoothing, double factor, Span<float> gradient)
     {
         var max = Rows.Max(scores);
         var sum = Rows.ExpAndSum(scores, max, gradient);
         var classes = scores.Length;
-        var scale = factor / sum;
-        var shift = factor * smoothing / classes;
+        var scale = (float)(factor / sum);
+        var minusShift = (float)(-factor * smoothing / classes);
         ref var target = ref MemoryMarshal.GetReference(gradient);
         var scales = Vector512.Create(scale);
-        var shifts = Vector512.Create(-shift);
+        var minusShifts = Vector512.Create(minusShift);
         var i = 0;
         for (; i <= classes - Lanes; i += Lanes)
         {
-            Vector512.FusedMultiplyAdd(Vector512.LoadUnsafe(ref target, (nuint)i), scales, shifts).StoreUnsafe(ref target, (nuint)i);
+            Vector512.FusedMultiplyAdd(Vector512.LoadUnsafe(ref target, (nuint)i), scales, minusShifts).StoreUnsafe(ref target, (nuint)i);
         }
 
         for (; i < classes; i++)
         {
-            gradient[i] = MathF.FusedMultiplyAdd(gradient[i], scale, -shift);
+            gradient[i] = MathF.FusedMultiplyAdd(gradient[i], scale, minusShift);
         }
 
-        gradient[label] -= factor * (1f - smoothing);
+        gradient[label] -= (float)(factor * (1 - smoothing));
 
-        var logSum = max + Math.Log(sum);
-        var loss = (1.0 - smoothing) * (logSum - scores[label]);
+        // max - z is exact in float64, so the size of the scores costs no accuracy.
+        var logSum = Math.Log(sum);
+        var loss = (1 - smoothing) * (logSum + ((double)max - scores[label]));
         if (smoothing != 0)
         {
-            loss += smoothing * (logSum - (Rows.Sum(scores) / (double)classes));
+            loss += smoothing * (logSum + (max - (Rows.Sum(scores) / classes)));
         }
 
         return loss;

@@ -1,4 +1,3 @@
-using System.Buffers;
 using OrtZero.Onnx;
 using OrtZero.Runtime;
 
@@ -10,7 +9,7 @@ namespace OrtZero.Kernels.Internal;
 /// </summary>
 internal sealed class CrossEntropyOperator : FusedOperator
 {
-    private const int ElementsPerChunk = 1 << 13;
+    private const int ElementsPerChunk = 1 << 14;
 
     public override string Name => "CrossEntropy";
 
@@ -18,8 +17,13 @@ internal sealed class CrossEntropyOperator : FusedOperator
 
     public override IReadOnlyList<OperatorOutput> Outputs { get; } = [FloatOutput, FloatOutput];
 
-    public override CustomKernel CreateKernel(KernelAttributes attributes) =>
-        new Kernel(attributes.GetInt("ignore_index", -100), attributes.GetFloat("label_smoothing", 0));
+    public override CustomKernel CreateKernel(KernelAttributes attributes)
+    {
+        var smoothing = attributes.GetFloat("label_smoothing", 0);
+        return smoothing is >= 0 and <= 1
+            ? new Kernel(Name, attributes.GetInt("ignore_index", -100), Decimal(smoothing))
+            : throw new OnnxFormatException($"Node '{attributes.NodeName}': label_smoothing is {smoothing}, but must be from 0 to 1.");
+    }
 
     public override void InferShapes(in ShapeInference shapes)
     {
@@ -27,13 +31,50 @@ internal sealed class CrossEntropyOperator : FusedOperator
         SameShape(shapes, input: 0, output: 1);
     }
 
-    private sealed class Kernel(long ignored, float smoothing) : CustomKernel
+    /// <summary>The float64 that a person meant who wrote 0.1: the shortest decimal that gives this float32.</summary>
+    private static double Decimal(float value) => (double)(decimal)value;
+
+    private sealed class Kernel(string name, long ignored, double smoothing) : CustomKernel
     {
+        private readonly Scratch<double> _scratch = new();
+
         public override void Compute(in KernelContext context)
         {
             var shape = context.InputShape(0);
-            var classes = (int)shape[^1];
+            var classes = (int)shape[Operands.Axis(name, -1, shape.Length)];
+            var scores = context.Input<float>(0);
             var labels = context.Input<long>(1);
+            Operands.Require(name, "labels", labels.Length, Operands.Count(shape[..^1]));
+            var counted = CountLabels(labels, classes);
+
+            var gradient = context.Output<float>(1, shape);
+            var rowsPerChunk = Operands.RowsPerChunk(classes, ElementsPerChunk);
+            var chunks = Operands.Chunks(labels.Length, rowsPerChunk);
+            var partial = _scratch.Take(chunks);
+            context.ParallelFor(chunks, new Chunk
+            {
+                RowsPerChunk = rowsPerChunk,
+                Classes = classes,
+                Ignored = ignored,
+                Smoothing = smoothing,
+                Factor = 1.0 / counted,
+                Scores = scores,
+                Labels = labels,
+                Gradient = gradient,
+                Partial = partial,
+            });
+            var total = 0.0;
+            for (var chunk = 0; chunk < chunks; chunk++)
+            {
+                total += partial[chunk];
+            }
+
+            _scratch.Return(partial);
+            context.Output<float>(0)[0] = counted == 0 ? 0 : (float)(total / counted);
+        }
+
+        private int CountLabels(ReadOnlySpan<long> labels, int classes)
+        {
             var counted = 0;
             for (var i = 0; i < labels.Length; i++)
             {
@@ -51,36 +92,7 @@ internal sealed class CrossEntropyOperator : FusedOperator
                 counted++;
             }
 
-            var rows = labels.Length;
-            var rowsPerChunk = Math.Max(1, ElementsPerChunk / classes);
-            var chunks = (rows + rowsPerChunk - 1) / rowsPerChunk;
-            var partial = ArrayPool<double>.Shared.Rent(Math.Max(1, chunks));
-            try
-            {
-                context.ParallelFor(chunks, new Chunk
-                {
-                    RowsPerChunk = rowsPerChunk,
-                    Classes = classes,
-                    Ignored = ignored,
-                    Smoothing = smoothing,
-                    Factor = counted == 0 ? 0 : 1f / counted,
-                    Scores = context.Input<float>(0),
-                    Labels = labels,
-                    Gradient = context.Output<float>(1, shape),
-                    Partial = partial,
-                });
-                var total = 0.0;
-                for (var chunk = 0; chunk < chunks; chunk++)
-                {
-                    total += partial[chunk];
-                }
-
-                context.Output<float>(0)[0] = counted == 0 ? 0 : (float)(total / counted);
-            }
-            finally
-            {
-                ArrayPool<double>.Shared.Return(partial);
-            }
+            return counted;
         }
     }
 
@@ -89,8 +101,8 @@ internal sealed class CrossEntropyOperator : FusedOperator
         internal required int RowsPerChunk;
         internal required int Classes;
         internal required long Ignored;
-        internal required float Smoothing;
-        internal required float Factor;
+        internal required double Smoothing;
+        internal required double Factor;
         internal required ReadOnlySpan<float> Scores;
         internal required ReadOnlySpan<long> Labels;
         internal required Span<float> Gradient;

@@ -23,16 +23,4 @@ internal abstract class FusedOperator : CustomOperator
             shapes.Output(output, TensorElementType.Float, shape);
         }
     }
-
-    /// <summary>The product of lengths.</summary>
-    protected static int Count(ReadOnlySpan<long> lengths)
-    {
-        var count = 1L;
-        foreach (var length in lengths)
-        {
-            count *= length;
-        }
-
-        return checked((int)count);
-    }
 }

@@ -1,23 +1,20 @@
-using System.Buffers;
 using OrtZero.Runtime;
 
 namespace OrtZero.Kernels.Internal;
 
 /// <summary>
-/// LayerNormalizationGrad(dY, X, scale, mean, inv_std; axis = -1): dX like X, dScale and dBias like scale.
+/// LayerNormalizationGrad(dY, X, scale, mean, inv_std; axis = -1): dX like X, dScale and dBias like scale, which has as many elements
+/// as the axes from <c>axis</c> on.
 /// </summary>
 internal sealed class LayerNormalizationGradOperator : FusedOperator
 {
-    // Rows per partial sum of dScale and dBias: fixed, so that sums do not depend on the number of threads.
-    private const int RowsPerChunk = 64;
-
     public override string Name => "LayerNormalizationGrad";
 
     public override IReadOnlyList<OperatorInput> Inputs { get; } = [Float, Float, Float, Float, Float];
 
     public override IReadOnlyList<OperatorOutput> Outputs { get; } = [FloatOutput, FloatOutput, FloatOutput];
 
-    public override CustomKernel CreateKernel(KernelAttributes attributes) => new Kernel((int)attributes.GetInt("axis", -1));
+    public override CustomKernel CreateKernel(KernelAttributes attributes) => new Kernel(Name, attributes.GetInt("axis", -1));
 
     public override void InferShapes(in ShapeInference shapes)
     {
@@ -26,72 +23,67 @@ internal sealed class LayerNormalizationGradOperator : FusedOperator
         SameShape(shapes, input: 2, output: 2);
     }
 
-    private sealed class Kernel(int axis) : CustomKernel
+    private sealed class Kernel(string name, long axis) : CustomKernel
     {
+        private readonly Scratch<float> _scratch = new();
+
         public override void Compute(in KernelContext context)
         {
             var shape = context.InputShape(1);
-            var split = axis < 0 ? axis + shape.Length : axis;
-            var rows = Count(shape[..split]);
-            var width = Count(shape[split..]);
-            var chunks = (rows + RowsPerChunk - 1) / RowsPerChunk;
+            var split = Operands.Axis(name, axis, shape.Length);
+            var rows = Operands.Count(shape[..split]);
+            var width = Operands.Count(shape[split..]);
+            var dY = context.Input<float>(0);
+            var x = context.Input<float>(1);
+            var scale = context.Input<float>(2);
+            var mean = context.Input<float>(3);
+            var invStd = context.Input<float>(4);
+            Operands.Require(name, "dY", dY.Length, x.Length);
+            Operands.Require(name, "scale", scale.Length, width);
+            Operands.Require(name, "mean", mean.Length, rows);
+            Operands.Require(name, "inv_std", invStd.Length, rows);
+
             var scaleShape = context.InputShape(2);
-            var dScale = context.Output<float>(1, scaleShape);
-            var dBias = context.Output<float>(2, scaleShape);
-            var partial = ArrayPool<float>.Shared.Rent(2 * chunks * width);
-            try
+            var sums = new RowSums(rows, width, vectors: 2);
+            var partial = _scratch.Take(sums.Length);
+            context.ParallelFor(sums.Chunks, new Chunk
             {
-                context.ParallelFor(chunks, new Chunk
-                {
-                    Rows = rows,
-                    Width = width,
-                    DY = context.Input<float>(0),
-                    X = context.Input<float>(1),
-                    Scale = context.Input<float>(2),
-                    Mean = context.Input<float>(3),
-                    InvStd = context.Input<float>(4),
-                    DX = context.Output<float>(0, shape),
-                    Partial = partial,
-                });
-                dScale.Clear();
-                dBias.Clear();
-                for (var chunk = 0; chunk < chunks; chunk++)
-                {
-                    VectorMath.Add(dScale, partial.AsSpan(2 * chunk * width, width));
-                    VectorMath.Add(dBias, partial.AsSpan(((2 * chunk) + 1) * width, width));
-                }
-            }
-            finally
-            {
-                ArrayPool<float>.Shared.Return(partial);
-            }
+                Sums = sums,
+                Partial = partial,
+                DY = dY,
+                X = x,
+                Scale = scale,
+                Mean = mean,
+                InvStd = invStd,
+                DX = context.Output<float>(0, shape),
+            });
+            sums.Total(partial, vector: 0, context.Output<float>(1, scaleShape));
+            sums.Total(partial, vector: 1, context.Output<float>(2, scaleShape));
+            _scratch.Return(partial);
         }
     }
 
     private ref struct Chunk : IParallelBody
     {
-        internal required int Rows;
-        internal required int Width;
+        internal required RowSums Sums;
+        internal required Span<float> Partial;
         internal required ReadOnlySpan<float> DY;
         internal required ReadOnlySpan<float> X;
         internal required ReadOnlySpan<float> Scale;
         internal required ReadOnlySpan<float> Mean;
         internal required ReadOnlySpan<float> InvStd;
         internal required Span<float> DX;
-        internal required Span<float> Partial;
 
         public readonly void Invoke(int index)
         {
-            var dScale = Partial.Slice(2 * index * Width, Width);
-            var dBias = Partial.Slice(((2 * index) + 1) * Width, Width);
-            dScale.Clear();
-            dBias.Clear();
-            var end = Math.Min(Rows, (index + 1) * RowsPerChunk);
-            for (var row = index * RowsPerChunk; row < end; row++)
+            var width = Sums.Width;
+            var dScale = Sums.Clear(Partial, index, vector: 0);
+            var dBias = Sums.Clear(Partial, index, vector: 1);
+            for (var row = RowSums.FirstRow(index); row < Sums.EndRow(index); row++)
             {
-                var start = row * Width;
+                var start = row * width;
                 LayerNormalizationMath.BackwardRow(
-                    DY.Slice(start, Width), X.Slice(start, Width), Scale, Mean[row], InvStd[row], DX.Slice(start, Width), dScale, dBias);
+                    DY.Slice(start, width), X.Slice(start, width), Scale, Mean[row], InvStd[row], DX.Slice(start, width), dScale, dBias);
             }
         }
     }

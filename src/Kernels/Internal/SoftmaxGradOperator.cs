@@ -1,9 +1,8 @@
-using OrtZero.Onnx;
 using OrtZero.Runtime;
 
 namespace OrtZero.Kernels.Internal;
 
-/// <summary>SoftmaxGrad(dY, Y) over the last axis: dX = Y * (dY - sum(dY * Y)).</summary>
+/// <summary>SoftmaxGrad(dY, Y; axis = -1): dX = Y * (dY - sum(dY * Y)), the sum along the axis, as of Softmax-13.</summary>
 internal sealed class SoftmaxGradOperator : FusedOperator
 {
     private const int ElementsPerChunk = 1 << 14;
@@ -14,31 +13,31 @@ internal sealed class SoftmaxGradOperator : FusedOperator
 
     public override IReadOnlyList<OperatorOutput> Outputs { get; } = [FloatOutput];
 
-    public override CustomKernel CreateKernel(KernelAttributes attributes)
-    {
-        var axis = attributes.GetInt("axis", -1);
-        return axis == -1
-            ? new Kernel()
-            : throw new OnnxFormatException($"Node '{attributes.NodeName}': SoftmaxGrad works along the last axis (-1), not {axis}.");
-    }
+    public override CustomKernel CreateKernel(KernelAttributes attributes) => new Kernel(Name, attributes.GetInt("axis", -1));
 
     public override void InferShapes(in ShapeInference shapes) => SameShape(shapes, input: 1, output: 0);
 
-    private sealed class Kernel : CustomKernel
+    private sealed class Kernel(string name, long axis) : CustomKernel
     {
         public override void Compute(in KernelContext context)
         {
             var shape = context.InputShape(1);
-            var width = (int)shape[^1];
-            var rows = Count(shape[..^1]);
-            var rowsPerChunk = Math.Max(1, ElementsPerChunk / Math.Max(1, width));
-            context.ParallelFor((rows + rowsPerChunk - 1) / rowsPerChunk, new Chunk
+            var split = Operands.Axis(name, axis, shape.Length);
+            var dY = context.Input<float>(0);
+            var y = context.Input<float>(1);
+            Operands.Require(name, "dY", dY.Length, y.Length);
+            var inner = Operands.Count(shape[(split + 1)..]);
+            var block = Operands.Count(shape[split..]);
+            var blocks = Operands.Count(shape[..split]);
+            var blocksPerChunk = Operands.RowsPerChunk(block, ElementsPerChunk);
+            context.ParallelFor(y.Length == 0 ? 0 : Operands.Chunks(blocks, blocksPerChunk), new Chunk
             {
-                Rows = rows,
-                RowsPerChunk = rowsPerChunk,
-                Width = width,
-                DY = context.Input<float>(0),
-                Y = context.Input<float>(1),
+                Blocks = blocks,
+                BlocksPerChunk = blocksPerChunk,
+                Block = block,
+                Inner = inner,
+                DY = dY,
+                Y = y,
                 DX = context.Output<float>(0, shape),
             });
         }
@@ -46,20 +45,31 @@ internal sealed class SoftmaxGradOperator : FusedOperator
 
     private ref struct Chunk : IParallelBody
     {
-        internal required int Rows;
-        internal required int RowsPerChunk;
-        internal required int Width;
+        internal required int Blocks;
+        internal required int BlocksPerChunk;
+        internal required int Block;
+        internal required int Inner;
         internal required ReadOnlySpan<float> DY;
         internal required ReadOnlySpan<float> Y;
         internal required Span<float> DX;
 
         public readonly void Invoke(int index)
         {
-            var end = Math.Min(Rows, (index + 1) * RowsPerChunk);
-            for (var row = index * RowsPerChunk; row < end; row++)
+            var end = Math.Min(Blocks, (index + 1) * BlocksPerChunk);
+            for (var block = index * BlocksPerChunk; block < end; block++)
             {
-                var start = row * Width;
-                SoftmaxMath.BackwardRow(DY.Slice(start, Width), Y.Slice(start, Width), DX.Slice(start, Width));
+                var start = block * Block;
+                var dY = DY.Slice(start, Block);
+                var y = Y.Slice(start, Block);
+                var dX = DX.Slice(start, Block);
+                if (Inner == 1)
+                {
+                    SoftmaxMath.BackwardRow(dY, y, dX);
+                }
+                else
+                {
+                    SoftmaxMath.BackwardColumns(dY, y, dX, Inner);
+                }
             }
         }
     }
