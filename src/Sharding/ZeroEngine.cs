@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Runtime.InteropServices;
 using Microsoft.Extensions.Logging;
 using OrtZero.Autograd;
@@ -42,7 +43,7 @@ public sealed class ZeroEngine : IDisposable
     /// <param name="options">Stage and overlap; the bucket size is the plan's.</param>
     /// <param name="logger">Where the layout is described, or null.</param>
     /// <exception cref="ShardingException">The plan is for another number of ranks, a parameter has no settings or other
-    /// shapes, or the stage is not 0 or 1.</exception>
+    /// shapes, the stage is not 0 to 2, or the number of ranks is no power of two although sums must be deterministic.</exception>
     public ZeroEngine(PartitionPlan plan, ParameterGroupTable groups, ICommunicator communicator, ZeroOptions options, ILogger? logger = null)
     {
         ArgumentNullException.ThrowIfNull(plan);
@@ -54,9 +55,15 @@ public sealed class ZeroEngine : IDisposable
             throw new ShardingException($"The partition plan is for {plan.WorldSize} ranks but {communicator.Size} are running: create it for the communicator's size.");
         }
 
-        if (options.Stage is not (0 or 1))
+        if (options.Stage is < 0 or > 2)
         {
-            throw new ShardingException($"zero_optimization.stage is {options.Stage}: this version shards at stage 0 or 1.");
+            throw new ShardingException($"zero_optimization.stage is {options.Stage}: this version shards at stages 0 to 2.");
+        }
+
+        if (options.Deterministic && !BitOperations.IsPow2(communicator.Size))
+        {
+            throw new ShardingException(
+                $"randomness.deterministic needs a number of ranks that is a power of two, but {communicator.Size} are running: start {BitOperations.RoundUpToPowerOf2((uint)communicator.Size) / 2} or set it to false.");
         }
 
         Plan = plan;
@@ -69,10 +76,11 @@ public sealed class ZeroEngine : IDisposable
         _parameters = new AlignedBuffer(plan.TotalElements * sizeof(float));
         _optimizer = new ShardedAdamW(plan, groups, communicator.Rank, sharded: Stage > 0);
         _norm = new GradientNorm(plan, communicator, _trainable);
-        _gradients = new GradientReducer(plan, communicator, gather: Stage == 0, options.OverlapComm, _trainable);
+        _gradients = Stage < 2 && !options.Deterministic
+            ? new FlatGradients(plan, communicator, gather: Stage == 0, options.OverlapComm, _trainable)
+            : new StreamedGradients(plan, communicator, gather: Stage == 0, options.OverlapComm, options.Deterministic, _trainable);
         _gatherOverlapped = bucket => GatherParameters(_gradients.OverlapCommunicator!, bucket);
         ReduceGradOperator = new ReduceGradOperator(plan, _gradients);
-        Memory = new ModelStateMemory(_parameters.ByteLength, _gradients.ByteLength, _optimizer.ByteLength);
         if (logger is not null)
         {
             Log.EngineReady(
@@ -95,8 +103,12 @@ public sealed class ZeroEngine : IDisposable
     /// <summary>The stretches of tensors in this rank's shard, each with its parameter's settings.</summary>
     public IReadOnlyList<OwnedRange> OwnedRanges { get; }
 
-    /// <summary>The bytes of model state this rank has allocated.</summary>
-    public ModelStateMemory Memory { get; }
+    /// <summary>The bytes of model state this rank has allocated so far. Accumulating deterministically needs another shard of
+    /// gradients for every doubling of the micro-batches of an update beyond two.</summary>
+    public ModelStateMemory Memory => new(_parameters.ByteLength, _gradients.ByteLength, _optimizer.ByteLength);
+
+    /// <summary>The bytes of buffers for buckets on their way between ranks, allocated so far.</summary>
+    public long TransitBytes => _gradients.TransitBytes;
 
     /// <summary>How many updates were applied (skipped ones do not count): the t of Adam's bias correction.</summary>
     public long Updates { get; internal set; }
@@ -214,20 +226,27 @@ public sealed class ZeroEngine : IDisposable
     public IReadOnlyDictionary<string, float[]> GatherGradients(double divisor)
     {
         _gradients.Finish();
-        _gradients.GatherAll();
         var gathered = new Dictionary<string, float[]>(StringComparer.Ordinal);
         for (var index = 0; index < Plan.Parameters.Count; index++)
         {
             if (_trainable[index])
             {
-                var planned = Plan.Parameters[index];
-                var values = _gradients.Span(planned.Offset, checked((int)planned.Length)).ToArray();
-                for (var element = 0; element < values.Length; element++)
-                {
-                    values[element] = (float)(values[element] / divisor);
-                }
+                gathered.Add(Plan.Parameters[index].Name, new float[Plan.Parameters[index].Length]);
+            }
+        }
 
-                gathered.Add(planned.Name, values);
+        var values = new float[Plan.Buckets.Max(bucket => bucket.Length)];
+        var ranges = Plan.AllRanges().ToLookup(range => range.Bucket);
+        foreach (var bucket in Plan.Buckets)
+        {
+            _gradients.GatherBucket(bucket.Index, values.AsSpan(0, (int)bucket.Length));
+            foreach (var range in ranges[bucket.Index].Where(range => _trainable[range.Parameter]))
+            {
+                var target = gathered[Plan.Parameters[range.Parameter].Name];
+                for (var element = 0; element < range.Length; element++)
+                {
+                    target[range.Start + element] = (float)(values[range.FlatOffset - bucket.Offset + element] / divisor);
+                }
             }
         }
 

@@ -7,7 +7,8 @@ public sealed record ZeroOptions
     public const long DefaultReduceBucketSize = 5_000_000;
 
     /// <summary>0: every rank holds everything and gradients are all-reduced. 1: each rank holds the optimizer state of its own
-    /// shard, gradients are reduce-scattered and updated parameters all-gathered. Default 1.</summary>
+    /// shard, gradients are reduce-scattered and updated parameters all-gathered. 2: each rank also keeps the gradients of its own
+    /// shard alone. Default 1.</summary>
     public int Stage { get; init; } = 1;
 
     /// <summary>The number of elements in a bucket, what one collective reduces or gathers. Default 5 million (20 MB).</summary>
@@ -16,4 +17,8 @@ public sealed record ZeroOptions
     /// <summary>Reduces full buckets on a communication thread while the backward pass goes on. Default true; without effect in a
     /// single process.</summary>
     public bool OverlapComm { get; init; } = true;
+
+    /// <summary>Sums the gradients of an update's micro-batches in one fixed tree over their index (step * world size + rank), so
+    /// that the result is the same to the last bit for any world size that is a power of two. Default false.</summary>
+    public bool Deterministic { get; init; }
 }

@@ -31,6 +31,18 @@ internal sealed class BucketPipeline
     /// <summary>Whether something went wrong on the thread.</summary>
     public bool HasFailed => Volatile.Read(ref _failure) is not null;
 
+    /// <summary>Whether there is a bucket that is being worked on or about to be: waiting for the thread makes sense only then.</summary>
+    public bool IsWorking
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _failure is null && !_stopping && _next < _ready.Length && _ready[_next];
+            }
+        }
+    }
+
     /// <summary>Begins a round: <paramref name="work"/> will be called once for every bucket.</summary>
     public void Start(Action<int> work)
     {

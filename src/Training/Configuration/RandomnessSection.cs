@@ -10,8 +10,9 @@ public sealed record RandomnessSection
     public long Seed { get; init; }
 
     /// <summary>
-    /// Whether the weights must come out the same to the last bit for any number of ranks, any stage and any number of threads.
-    /// Default: false, they do only for the same number of ranks.
+    /// Whether the weights must come out the same to the last bit for any number of ranks that is a power of two, as long as ranks x
+    /// accumulative_counts x micro_batch_size is the same, at any stage and for any number of threads. Default: false, they do only
+    /// for the same number of ranks.
     /// </summary>
     public bool Deterministic { get; init; }
 }

@@ -10,7 +10,7 @@ public sealed record ZeroOptimizationSection
 {
     /// <summary>
     /// What is cut into one shard per rank: 0 nothing, 1 optimizer state, 2 gradients too, 3 parameters too. This version has
-    /// 0 and 1. Default: 0.
+    /// 0 to 2. Default: 0.
     /// </summary>
     [Limits(AtLeast = 0, AtMost = 3)]
     public int Stage { get; init; }

@@ -31,6 +31,9 @@ internal sealed class TestModel
 
     public ParameterGroupTable Groups { get; }
 
+    /// <summary>Makes gradients with all their bits, whose sums depend on the order.</summary>
+    public bool InexactSums { get; init; }
+
     public UpdateSettings Settings(double divisor, double? maxNorm = null, double factor = 1) => new()
     {
         GradientDivisor = divisor,
@@ -44,11 +47,12 @@ internal sealed class TestModel
     public float[] Initial(string name) => Values(HashCode(name), Count(Shape(name)), 1);
 
     public float[] Gradient(string name, int update, int microBatch) =>
-        Values(HashCode(name) + (7919 * (update + 1)) + (104729 * (microBatch + 1)), Count(Shape(name)), 3);
+        Values(HashCode(name) + (7919 * (update + 1)) + (104729 * (microBatch + 1)), Count(Shape(name)), 3, InexactSums);
 
-    public ZeroEngine Engine(ICommunicator ranks, int stage, long bucket = 1000, bool overlap = true)
+    public ZeroEngine Engine(ICommunicator ranks, int stage, long bucket = 1000, bool overlap = true, bool deterministic = false)
     {
-        var engine = new ZeroEngine(Plan(ranks.Size, bucket), Groups, ranks, new ZeroOptions { Stage = stage, OverlapComm = overlap });
+        var options = new ZeroOptions { Stage = stage, OverlapComm = overlap, Deterministic = deterministic };
+        var engine = new ZeroEngine(Plan(ranks.Size, bucket), Groups, ranks, options);
         foreach (var (name, _, _) in Parameters)
         {
             // Only rank 0 has the values; the others must get them from it.
@@ -161,14 +165,15 @@ internal sealed class TestModel
 
     private static int HashCode(string name) => name.Aggregate(17, (hash, letter) => unchecked((hash * 31) + letter));
 
-    private static float[] Values(int seed, long count, double scale)
+    private static float[] Values(int seed, long count, double scale, bool allBits = false)
     {
         var random = new Random(seed);
         var values = new float[count];
         for (var i = 0; i < values.Length; i++)
         {
             // Multiples of 1/256: any sum of these is exact in float32, whatever the order.
-            values[i] = (float)(Math.Round(((random.NextDouble() * 2) - 1) * scale * 256) / 256);
+            var value = ((random.NextDouble() * 2) - 1) * scale;
+            values[i] = (float)(allBits ? value : Math.Round(value * 256) / 256);
         }
 
         return values;

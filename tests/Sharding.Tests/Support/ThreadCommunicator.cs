@@ -147,7 +147,19 @@ internal sealed class ThreadCommunicator : ICommunicator
         return all;
     }
 
-    public void AllToAll(ReadOnlySpan<float> send, Span<float> receive) => throw new NotSupportedException();
+    public void AllToAll(ReadOnlySpan<float> send, Span<float> receive)
+    {
+        Assert.Equal(send.Length, receive.Length);
+        Assert.Equal(0, send.Length % Size);
+        Exchange("all-to-all", send.ToArray());
+        var piece = send.Length / Size;
+        for (var rank = 0; rank < Size; rank++)
+        {
+            Slot<float>(rank).AsSpan(Rank * piece, piece).CopyTo(receive[(rank * piece)..]);
+        }
+
+        Leave();
+    }
 
     public void Send(ReadOnlySpan<byte> data, int destination, int tag) => throw new NotSupportedException();
 

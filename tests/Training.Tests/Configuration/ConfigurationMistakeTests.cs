@@ -19,7 +19,7 @@ public sealed class ConfigurationMistakeTests : IDisposable
     [InlineData("micro_batch_size", "3e9", "micro_batch_size is 3e9, but must be a whole number from -2147483648 to 2147483647.")]
     [InlineData("micro_batch_size", "null", "micro_batch_size is null, but must be a whole number.")]
     [InlineData("zero_optimization/reduce_bucket_size", "\"auto\"", "zero_optimization.reduce_bucket_size is the string \"auto\", but must be a whole number. \"auto\" is not filled in here; write the value.")]
-    [InlineData("zero_optimization/stage", "2", "zero_optimization.stage is 2, but this version has the stages 0 and 1; use 1.")]
+    [InlineData("zero_optimization/stage", "3", "zero_optimization.stage is 3, but this version has the stages 0 to 2; use 2.")]
     [InlineData("zero_optimization/stage", "4", "zero_optimization.stage is 4, but must be at least 0 and at most 3.")]
     [InlineData("zero_optimization/offload_optimizer/device", "\"nvme\"", "zero_optimization.offload_optimizer.device is \"nvme\", which this version does not have; use \"none\" or \"cpu\".")]
     [InlineData("zero_optimization/offload_param/device", "\"cpu\"", "zero_optimization.offload_param.device needs stage 3, which this version does not have; use \"none\".")]

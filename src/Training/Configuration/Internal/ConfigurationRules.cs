@@ -197,9 +197,9 @@ internal sealed class ConfigurationRules(ConfigurationNode root, ConfigurationPr
 
     private void CheckZero(ZeroOptimizationSection zero)
     {
-        if (zero.Stage > 1)
+        if (zero.Stage > 2)
         {
-            Report($"is {zero.Stage}, but this version has the stages 0 and 1; use 1.", "zero_optimization", "stage");
+            Report($"is {zero.Stage}, but this version has the stages 0 to 2; use 2.", "zero_optimization", "stage");
         }
 
         if (zero.OffloadOptimizer.Device == OffloadDevice.Nvme)

@@ -29,11 +29,12 @@ internal static class SettingsMapping
         CustomKeys = section.CustomKeys.ToDictionary(pair => pair.Key, pair => CustomKey(pair.Value), StringComparer.Ordinal),
     };
 
-    internal static ZeroOptions Zero(ZeroOptimizationSection section) => new()
+    internal static ZeroOptions Zero(ZeroOptimizationSection section, RandomnessSection randomness) => new()
     {
         Stage = section.Stage,
         ReduceBucketSize = section.ReduceBucketSize,
         OverlapComm = section.OverlapComm,
+        Deterministic = randomness.Deterministic,
     };
 
     internal static LossOptions Loss(LossSection section) => new()

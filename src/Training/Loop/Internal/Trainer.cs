@@ -71,7 +71,7 @@ internal sealed class Trainer : IDisposable
     internal static Trainer Open(TrainingMaterials materials, ICommunicator communicator, ILogger logger)
     {
         var configuration = materials.Configuration;
-        var zero = SettingsMapping.Zero(configuration.ZeroOptimization);
+        var zero = SettingsMapping.Zero(configuration.ZeroOptimization, configuration.Randomness);
         var parameters = materials.Graph.Parameters.Select(parameter => (parameter.Name, parameter.Shape)).ToList();
         var plan = PartitionPlan.Create(materials.Graph, communicator.Size, zero.ReduceBucketSize);
         var engine = new ZeroEngine(plan, materials.Prepared.Groups, communicator, zero, logger);
