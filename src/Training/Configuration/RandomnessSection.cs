@@ -11,8 +11,9 @@ public sealed record RandomnessSection
 
     /// <summary>
     /// Whether the weights must come out the same to the last bit for any number of ranks that is a power of two, as long as ranks x
-    /// accumulative_counts x micro_batch_size is the same, at any stage and for any number of threads. Default: false, they do only
-    /// for the same number of ranks.
+    /// accumulative_counts x micro_batch_size is the same, at any stage and for any number of threads. Schedules step with every
+    /// iteration of a rank, so only a constant rate is the same for any number of ranks. The training graph then runs on one thread
+    /// per rank. Default: false, the weights are the same only for the same number of ranks and threads.
     /// </summary>
     public bool Deterministic { get; init; }
 }

@@ -6,6 +6,16 @@ namespace OrtZero.Training.Internal;
 /// <summary>Session options as the configuration's <c>execution</c> section says.</summary>
 internal static class SessionSettings
 {
+    /// <summary>
+    /// For the training graph: on one thread when weights must come out the same for any number of threads. ONNX Runtime cuts
+    /// matrix products by the number of threads, which changes the order of their sums (seen with convolutions and small products).
+    /// </summary>
+    internal static OrtSessionOptions ForTraining(OrtEnvironment environment, TrainingConfiguration configuration, ICommunicator communicator) =>
+        Create(
+            environment,
+            configuration.Randomness.Deterministic ? configuration.Execution with { IntraOpThreads = 1 } : configuration.Execution,
+            communicator);
+
     internal static OrtSessionOptions Create(OrtEnvironment environment, ExecutionSection execution, ICommunicator communicator) => new(environment)
     {
         IntraOpThreads = execution.IntraOpThreads ?? Math.Max(1, Environment.ProcessorCount / communicator.LocalSize),

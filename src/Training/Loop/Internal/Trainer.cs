@@ -38,7 +38,7 @@ internal sealed class Trainer : IDisposable
         _samples = new int[configuration.MicroBatchSize];
         using var domain = KernelLibrary.CreateDomain(materials.Environment);
         domain.Add(engine.ReduceGradOperator);
-        using var options = SessionSettings.Create(materials.Environment, configuration.Execution, engine.Communicator);
+        using var options = SessionSettings.ForTraining(materials.Environment, configuration, engine.Communicator);
         options.DisableOptimizers([.. TrainingGraph.DisabledOptimizers]);
         options.AddCustomOperators(domain);
         _session = OrtSession.Open(materials.Environment, graph.Model, options);
