@@ -40,6 +40,10 @@ internal static class CommandLine
         gradients.Options.Add(output);
         gradients.SetAction(result => GradientsCommand.Run(gradientOptions.Read(result), result.GetRequiredValue(output).FullName));
         root.Subcommands.Add(gradients);
+
+        root.Subcommands.Add(CheckpointCommands.Inspect());
+        root.Subcommands.Add(CheckpointCommands.Export());
+        root.Subcommands.Add(DoctorCommand.Create());
         return root;
     }
 }

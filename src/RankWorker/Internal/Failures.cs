@@ -6,7 +6,10 @@ namespace OrtZero.RankWorker.Internal;
 internal static class Failures
 {
     /// <summary>Runs a command of one process.</summary>
-    internal static int Guard(RunArguments arguments, Func<int> command)
+    internal static int Guard(RunArguments arguments, Func<int> command) => Guard(arguments.Verbose, command);
+
+    /// <summary>Runs a command of one process.</summary>
+    internal static int Guard(bool verbose, Func<int> command)
     {
         try
         {
@@ -14,7 +17,7 @@ internal static class Failures
         }
         catch (Exception exception)
         {
-            Report(exception, arguments.Verbose);
+            Report(exception, verbose);
             return ExitCodes.Of(exception);
         }
     }

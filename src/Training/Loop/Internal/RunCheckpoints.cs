@@ -46,7 +46,7 @@ internal sealed class RunCheckpoints(TrainingConfiguration configuration, ZeroEn
     /// <summary>Writes one; only between updates.</summary>
     internal void Save(long iteration)
     {
-        var state = new RunState(iteration, engine.Communicator.Size, configuration.MicroBatchSize);
+        var state = new RunState(iteration, engine.Communicator.Size, configuration.MicroBatchSize, configuration.Model.Path);
         Newest = ShardedCheckpoint.Save(_folder, iteration, engine, state.ToJson());
         _savedAt = iteration;
         if (engine.Communicator.Rank == 0)

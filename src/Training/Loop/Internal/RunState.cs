@@ -7,7 +7,8 @@ namespace OrtZero.Training.Internal;
 /// <param name="Iteration">Iterations done.</param>
 /// <param name="WorldSize">Ranks they were done on.</param>
 /// <param name="MicroBatchSize">Samples of each rank in each.</param>
-internal sealed record RunState(long Iteration, int WorldSize, int MicroBatchSize)
+/// <param name="ModelPath">The forward model, for those who export the checkpoint.</param>
+internal sealed record RunState(long Iteration, int WorldSize, int MicroBatchSize, string? ModelPath = null)
 {
     private static readonly JsonSerializerOptions s_json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
 
