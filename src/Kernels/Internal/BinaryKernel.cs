@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using OrtZero.Runtime;
@@ -22,19 +23,30 @@ internal sealed class BinaryKernel<TFunction>(string operatorName) : CustomKerne
 
     internal static void Apply(ReadOnlySpan<float> x, ReadOnlySpan<float> y, Span<float> result)
     {
+        var whole = x.Length & ~(Lanes - 1);
+        Vectors(x[..whole], y[..whole], result[..whole]);
+        if (whole < x.Length)
+        {
+            Span<float> first = stackalloc float[Lanes];
+            Span<float> second = stackalloc float[Lanes];
+            Tail.Fill(first, x[whole..]);
+            Tail.Fill(second, y[whole..x.Length]);
+            Vectors(first, second, first);
+            first[..(x.Length - whole)].CopyTo(result[whole..]);
+        }
+    }
+
+    // No call may stand beside the loop: vectors that live across one are kept in memory, in the loop too.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void Vectors(ReadOnlySpan<float> x, ReadOnlySpan<float> y, Span<float> result)
+    {
         ref var xs = ref MemoryMarshal.GetReference(x);
-        ref var ys = ref MemoryMarshal.GetReference(y[..x.Length]);
-        ref var results = ref MemoryMarshal.GetReference(result[..x.Length]);
-        var i = 0;
-        for (; i <= x.Length - Lanes; i += Lanes)
+        ref var ys = ref MemoryMarshal.GetReference(y);
+        ref var results = ref MemoryMarshal.GetReference(result);
+        for (var i = 0; i < x.Length; i += Lanes)
         {
             var at = (nuint)i;
             TFunction.Invoke(Vector512.LoadUnsafe(ref xs, at), Vector512.LoadUnsafe(ref ys, at)).StoreUnsafe(ref results, at);
-        }
-
-        if (i < x.Length)
-        {
-            Tail.Store(TFunction.Invoke(Tail.Load(x[i..]), Tail.Load(y[i..x.Length])), result[i..x.Length]);
         }
     }
 

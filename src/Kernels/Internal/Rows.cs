@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
@@ -8,7 +9,6 @@ internal static class Rows
 {
     internal const int Lanes = 16;
 
-    // Sums of float32 exponentials are moved to float64 after so many elements: long rows then lose nothing.
     private const int ElementsPerSum = 1024;
 
     /// <summary>The sum in float64.</summary>
@@ -54,12 +54,13 @@ internal static class Rows
             s0 = Vector512.FusedMultiplyAdd(Vector512.LoadUnsafe(ref startA, (nuint)i), Vector512.LoadUnsafe(ref startB, (nuint)i), s0);
         }
 
-        if (i < a.Length)
+        var sum = VectorMath.Combine(s0 + s1 + (s2 + s3));
+        for (; i < a.Length; i++)
         {
-            s1 = Vector512.FusedMultiplyAdd(Tail.Load(a[i..]), Tail.Load(b[i..a.Length]), s1);
+            sum = MathF.FusedMultiplyAdd(a[i], b[i], sum);
         }
 
-        return VectorMath.Combine(s0 + s1 + (s2 + s3));
+        return sum;
     }
 
     /// <summary>The largest element that is not NaN; minus infinity where there is none. What is computed from a NaN shows it anyway.</summary>
@@ -67,62 +68,79 @@ internal static class Rows
     {
         ref var start = ref MemoryMarshal.GetReference(row);
         var m0 = Vector512.Create(float.NegativeInfinity);
-        var m1 = m0;
+        var (m1, m2, m3) = (m0, m0, m0);
         var i = 0;
 
         // The native maximum gives its second operand when one of them is NaN.
-        for (; i <= row.Length - (2 * Lanes); i += 2 * Lanes)
+        for (; i <= row.Length - (4 * Lanes); i += 4 * Lanes)
+        {
+            var at = (nuint)i;
+            m0 = Vector512.MaxNative(Vector512.LoadUnsafe(ref start, at), m0);
+            m1 = Vector512.MaxNative(Vector512.LoadUnsafe(ref start, at + 16), m1);
+            m2 = Vector512.MaxNative(Vector512.LoadUnsafe(ref start, at + 32), m2);
+            m3 = Vector512.MaxNative(Vector512.LoadUnsafe(ref start, at + 48), m3);
+        }
+
+        for (; i <= row.Length - Lanes; i += Lanes)
         {
             m0 = Vector512.MaxNative(Vector512.LoadUnsafe(ref start, (nuint)i), m0);
-            m1 = Vector512.MaxNative(Vector512.LoadUnsafe(ref start, (nuint)(i + Lanes)), m1);
         }
 
-        for (; i < row.Length; i += Lanes)
+        m0 = Vector512.MaxNative(Vector512.MaxNative(m0, m1), Vector512.MaxNative(m2, m3));
+        var eight = Vector256.MaxNative(m0.GetLower(), m0.GetUpper());
+        var four = Vector128.MaxNative(eight.GetLower(), eight.GetUpper());
+        var max = Larger(Larger(four[0], four[1]), Larger(four[2], four[3]));
+        for (; i < row.Length; i++)
         {
-            var lanes = i <= row.Length - Lanes ? Vector512.LoadUnsafe(ref start, (nuint)i) : Tail.Load(row[i..], float.NegativeInfinity);
-            m0 = Vector512.MaxNative(lanes, m0);
-        }
-
-        m0 = Vector512.MaxNative(m0, m1);
-        var max = float.NegativeInfinity;
-        for (var lane = 0; lane < Lanes; lane++)
-        {
-            max = MathF.Max(max, m0[lane]);
+            max = Larger(row[i], max);
         }
 
         return max;
     }
 
-    /// <summary>Writes exp(row - shift) to <paramref name="result"/> and returns its sum; a NaN anywhere makes the sum NaN.</summary>
+    /// <summary>
+    /// Writes exp(row - shift) to <paramref name="result"/> and returns its sum; a NaN anywhere makes the sum NaN. Sums of float32 are moved
+    /// to float64 every <see cref="ElementsPerSum"/> elements: long rows then lose nothing.
+    /// </summary>
     internal static double ExpAndSum(ReadOnlySpan<float> row, float shift, Span<float> result)
     {
-        ref var start = ref MemoryMarshal.GetReference(row);
-        ref var target = ref MemoryMarshal.GetReference(result[..row.Length]);
-        var shifts = Vector512.Create(shift);
         var sum = 0.0;
         var whole = row.Length & ~(Lanes - 1);
-        var i = 0;
-        while (i < whole)
+        for (var i = 0; i < whole; i += ElementsPerSum)
         {
-            var stop = Math.Min(whole, i + ElementsPerSum);
-            var lanes = Vector512<float>.Zero;
-            for (; i < stop; i += Lanes)
-            {
-                var e = Transcendental.Exp(Vector512.LoadUnsafe(ref start, (nuint)i) - shifts);
-                e.StoreUnsafe(ref target, (nuint)i);
-                lanes += e;
-            }
-
-            sum += VectorMath.Combine(lanes);
+            var length = Math.Min(ElementsPerSum, whole - i);
+            sum += ExpAndSumOfVectors(row.Slice(i, length), shift, result.Slice(i, length));
         }
 
-        if (i < row.Length)
+        if (whole < row.Length)
         {
-            var e = Transcendental.Exp(Tail.Load(row[i..], float.NegativeInfinity) - shifts);
-            Tail.Store(e, result[i..row.Length]);
-            sum += VectorMath.Combine(e);
+            Span<float> block = stackalloc float[Lanes];
+            Tail.Fill(block, row[whole..], float.NegativeInfinity);
+            sum += ExpAndSumOfVectors(block, shift, block);
+            block[..(row.Length - whole)].CopyTo(result[whole..]);
         }
 
         return sum;
     }
+
+    // No call may stand beside the loop: vectors that live across one are kept in memory, in the loop too.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static float ExpAndSumOfVectors(ReadOnlySpan<float> row, float shift, Span<float> result)
+    {
+        ref var start = ref MemoryMarshal.GetReference(row);
+        ref var target = ref MemoryMarshal.GetReference(result);
+        var shifts = Vector512.Create(shift);
+        var lanes = Vector512<float>.Zero;
+        for (var i = 0; i < row.Length; i += Lanes)
+        {
+            var e = Transcendental.Exp(Vector512.LoadUnsafe(ref start, (nuint)i) - shifts);
+            e.StoreUnsafe(ref target, (nuint)i);
+            lanes += e;
+        }
+
+        return VectorMath.Combine(lanes);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static float Larger(float a, float b) => a > b ? a : b;
 }

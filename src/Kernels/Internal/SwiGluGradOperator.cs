@@ -63,27 +63,43 @@ internal sealed class SwiGluGradOperator : FusedOperator
 
         public readonly void Invoke(int index)
         {
-            var i = index * ElementsPerChunk;
-            var end = i + Math.Min(ElementsPerChunk, Gate.Length - i);
-            ref var dys = ref MemoryMarshal.GetReference(DY);
-            ref var gates = ref MemoryMarshal.GetReference(Gate);
-            ref var ups = ref MemoryMarshal.GetReference(Up);
-            ref var dGates = ref MemoryMarshal.GetReference(DGate);
-            ref var dUps = ref MemoryMarshal.GetReference(DUp);
-            for (; i <= end - Lanes; i += Lanes)
+            var start = index * ElementsPerChunk;
+            var length = Math.Min(ElementsPerChunk, Gate.Length - start);
+            var whole = length & ~(Lanes - 1);
+            Vectors(
+                DY.Slice(start, whole), Gate.Slice(start, whole), Up.Slice(start, whole), DGate.Slice(start, whole), DUp.Slice(start, whole));
+            if (whole < length)
+            {
+                Span<float> dY = stackalloc float[Lanes];
+                Span<float> gate = stackalloc float[Lanes];
+                Span<float> up = stackalloc float[Lanes];
+                var tail = (start + whole)..(start + length);
+                Tail.Fill(dY, DY[tail]);
+                Tail.Fill(gate, Gate[tail]);
+                Tail.Fill(up, Up[tail]);
+                Vectors(dY, gate, up, gate, up);
+                gate[..(length - whole)].CopyTo(DGate[tail]);
+                up[..(length - whole)].CopyTo(DUp[tail]);
+            }
+        }
+
+        // No call may stand beside the loop: vectors that live across one are kept in memory, in the loop too.
+        [MethodImpl(MethodImplOptions.NoInlining)]
+        private static void Vectors(
+            ReadOnlySpan<float> dY, ReadOnlySpan<float> gate, ReadOnlySpan<float> up, Span<float> dGate, Span<float> dUp)
+        {
+            ref var dys = ref MemoryMarshal.GetReference(dY);
+            ref var gates = ref MemoryMarshal.GetReference(gate);
+            ref var ups = ref MemoryMarshal.GetReference(up);
+            ref var dGates = ref MemoryMarshal.GetReference(dGate);
+            ref var dUps = ref MemoryMarshal.GetReference(dUp);
+            for (var i = 0; i < gate.Length; i += Lanes)
             {
                 var at = (nuint)i;
-                var (dGate, dUp) = Gradients(
+                var (gateGradient, upGradient) = Gradients(
                     Vector512.LoadUnsafe(ref dys, at), Vector512.LoadUnsafe(ref gates, at), Vector512.LoadUnsafe(ref ups, at));
-                dGate.StoreUnsafe(ref dGates, at);
-                dUp.StoreUnsafe(ref dUps, at);
-            }
-
-            if (i < end)
-            {
-                var (dGate, dUp) = Gradients(Tail.Load(DY[i..end]), Tail.Load(Gate[i..end]), Tail.Load(Up[i..end]));
-                Tail.Store(dGate, DGate[i..end]);
-                Tail.Store(dUp, DUp[i..end]);
+                gateGradient.StoreUnsafe(ref dGates, at);
+                upGradient.StoreUnsafe(ref dUps, at);
             }
         }
     }

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using OrtZero.Runtime;
@@ -19,17 +20,26 @@ internal sealed class UnaryKernel<TFunction> : CustomKernel
 
     internal static void Apply(ReadOnlySpan<float> x, Span<float> y)
     {
+        var whole = x.Length & ~(Lanes - 1);
+        Vectors(x[..whole], y[..whole]);
+        if (whole < x.Length)
+        {
+            Span<float> block = stackalloc float[Lanes];
+            Tail.Fill(block, x[whole..]);
+            Vectors(block, block);
+            block[..(x.Length - whole)].CopyTo(y[whole..]);
+        }
+    }
+
+    // No call may stand beside the loop: vectors that live across one are kept in memory, in the loop too.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void Vectors(ReadOnlySpan<float> x, Span<float> y)
+    {
         ref var xs = ref MemoryMarshal.GetReference(x);
-        ref var ys = ref MemoryMarshal.GetReference(y[..x.Length]);
-        var i = 0;
-        for (; i <= x.Length - Lanes; i += Lanes)
+        ref var ys = ref MemoryMarshal.GetReference(y);
+        for (var i = 0; i < x.Length; i += Lanes)
         {
             TFunction.Invoke(Vector512.LoadUnsafe(ref xs, (nuint)i)).StoreUnsafe(ref ys, (nuint)i);
-        }
-
-        if (i < x.Length)
-        {
-            Tail.Store(TFunction.Invoke(Tail.Load(x[i..])), y[i..x.Length]);
         }
     }
 
