@@ -15,4 +15,7 @@ public readonly record struct UpdateSettings
 
     /// <summary>The weight decay of each group of <see cref="ParameterGroupTable.Groups"/> for this update.</summary>
     public required IReadOnlyList<double> WeightDecays { get; init; }
+
+    /// <summary>The momentum (Adam's beta1) of each group for this update. Null: that of the group.</summary>
+    public IReadOnlyList<double>? Momenta { get; init; }
 }

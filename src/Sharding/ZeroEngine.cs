@@ -326,7 +326,8 @@ public sealed class ZeroEngine : IDisposable
             throw new ArgumentException($"clip_grad.max_norm is {maxNorm}: it must be positive, or absent not to clip.", nameof(settings));
         }
 
-        if (settings.LearningRates.Count != Groups.Groups.Count || settings.WeightDecays.Count != Groups.Groups.Count)
+        if (settings.LearningRates.Count != Groups.Groups.Count || settings.WeightDecays.Count != Groups.Groups.Count
+            || (settings.Momenta is { } momenta && momenta.Count != Groups.Groups.Count))
         {
             throw new ArgumentException(
                 $"There are {Groups.Groups.Count} parameter groups but {settings.LearningRates.Count} learning rates and {settings.WeightDecays.Count} weight decays: give one of each per group.",

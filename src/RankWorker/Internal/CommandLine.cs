@@ -33,6 +33,19 @@ internal static class CommandLine
         groups.SetAction(result => GroupsCommand.Run(groupOptions.Read(result), result.GetValue(json)));
         root.Subcommands.Add(groups);
 
+        var schedule = new Command("schedule", "Shows the rate of every group at every iteration, before training.");
+        var scheduleOptions = new SharedOptions();
+        var scheduleJson = new Option<bool>("--json") { Description = "Prints one JSON object instead of curves." };
+        var picture = new Option<FileInfo?>("--png") { Description = "Writes a picture with a chart per group to this file." };
+        var worldSize = new Option<int>("--world-size") { Description = "The number of ranks to train on.", DefaultValueFactory = _ => 1 };
+        scheduleOptions.AddTo(schedule, withRun: false);
+        schedule.Options.Add(scheduleJson);
+        schedule.Options.Add(picture);
+        schedule.Options.Add(worldSize);
+        schedule.SetAction(result => ScheduleCommand.Run(
+            scheduleOptions.Read(result), result.GetValue(scheduleJson), result.GetValue(picture)?.FullName, result.GetValue(worldSize)));
+        root.Subcommands.Add(schedule);
+
         var gradients = new Command("gradients", "Writes the gradients of the first update, before clipping, by parameter name.");
         var gradientOptions = new SharedOptions();
         var output = new Option<FileInfo>("--out") { Description = "The safetensors file to write.", Required = true };

@@ -72,6 +72,7 @@ internal sealed class ShardedAdamW : IDisposable
         for (var index = _firstOfBucket[bucket]; index < _firstOfBucket[bucket + 1]; index++)
         {
             ref readonly var range = ref _ranges[index];
+            var beta1 = settings.Momenta is { } momenta ? momenta[range.Group] : range.Beta1;
             AdamWKernel.Update(
                 parameters.Span<float>(range.FlatOffset, range.Length),
                 gradients.Span(range.FlatOffset, range.Length),
@@ -81,10 +82,10 @@ internal sealed class ShardedAdamW : IDisposable
                 {
                     LearningRate = settings.LearningRates[range.Group],
                     WeightDecay = settings.WeightDecays[range.Group],
-                    Beta1 = range.Beta1,
+                    Beta1 = beta1,
                     Beta2 = range.Beta2,
                     Epsilon = range.Epsilon,
-                    BiasCorrection1 = 1 - Math.Pow(range.Beta1, update),
+                    BiasCorrection1 = 1 - Math.Pow(beta1, update),
                     BiasCorrection2 = 1 - Math.Pow(range.Beta2, update),
                     GradientScale = gradientScale,
                 });

@@ -105,6 +105,12 @@ public static class ConfigurationSchema
             return new JsonObject { ["type"] = "array", ["items"] = Limited(OfType("number"), limits), ["minItems"] = 2, ["maxItems"] = 2 };
         }
 
+        if (type == typeof(PerGroup))
+        {
+            var list = new JsonObject { ["type"] = "array", ["items"] = Limited(OfType("number"), limits), ["minItems"] = 1 };
+            return AnyOf(Limited(OfType("number"), limits), list);
+        }
+
         if (type == typeof(LossScaleSection))
         {
             var dynamic = new JsonObject { ["enum"] = new JsonArray("dynamic") };

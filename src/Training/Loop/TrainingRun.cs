@@ -26,6 +26,7 @@ public sealed class TrainingRun : IDisposable
     private readonly IntervalMeter _meter;
     private readonly List<IRunObserver> _observers = [];
     private readonly double[] _weightDecays;
+    private readonly Dictionary<string, double> _measured = new(StringComparer.Ordinal);
     private readonly double[] _rates;
     private readonly long[] _agreement = new long[1];
     private readonly RunCheckpoints _checkpoints;
@@ -52,7 +53,7 @@ public sealed class TrainingRun : IDisposable
         var groups = materials.Prepared.Groups;
         _schedule = LearningRateSchedule.Create(
             configuration.ParamScheduler, groups, _plan.IterationsPerEpoch, configuration.TrainCfg.MaxEpochs, configuration.TrainCfg.MaxIters);
-        _weightDecays = [.. groups.Groups.Select(group => group.WeightDecay)];
+        _weightDecays = [.. _schedule.WeightDecays];
         _rates = new double[groups.Groups.Count];
         _checkpoints = new RunCheckpoints(configuration, trainer.Engine, logger);
         _meter = new IntervalMeter(communicator, configuration.MicroBatchSize);
@@ -123,14 +124,15 @@ public sealed class TrainingRun : IDisposable
                 break;
             }
 
-            if (directive == StepDirective.Checkpoint || (atRest && _checkpoints.IsDue(_iteration)))
-            {
-                Save();
-            }
-
+            // Validated first, because what it measures moves some schedules, and a checkpoint keeps where they are.
             if (_plan.ValidatesAfter(_iteration))
             {
                 Validate();
+            }
+
+            if (directive == StepDirective.Checkpoint || (atRest && _checkpoints.IsDue(_iteration)))
+            {
+                Save();
             }
         }
 
@@ -172,6 +174,11 @@ public sealed class TrainingRun : IDisposable
         for (var done = 1L; done <= _iteration; done++)
         {
             AdvanceSchedule(done);
+        }
+
+        if (_schedule.FollowsMetrics && _checkpoints.Schedule is { } saved)
+        {
+            _schedule.LoadState(saved);
         }
 
         _folder = RankAgreement.Run(_communicator, () => RunFolder.Open(_configuration, _communicator.Rank, _iteration > 0 ? _iteration : null));
@@ -255,6 +262,7 @@ public sealed class TrainingRun : IDisposable
         for (var group = 0; group < _rates.Length; group++)
         {
             _rates[group] = _schedule.Rates[group];
+            _weightDecays[group] = _schedule.WeightDecays[group];
         }
 
         var result = _trainer.Engine.Step(new UpdateSettings
@@ -263,6 +271,7 @@ public sealed class TrainingRun : IDisposable
             MaxNorm = _configuration.OptimWrapper.ClipGrad?.MaxNorm,
             LearningRates = _schedule.Rates,
             WeightDecays = _weightDecays,
+            Momenta = _schedule.Changes(ScheduledParameter.Momentum) ? _schedule.Momenta : null,
         });
         _gradientNorm = result.GradientNorm;
         _skippedInARow = result.Skipped ? _skippedInARow + 1 : 0;
@@ -331,6 +340,13 @@ public sealed class TrainingRun : IDisposable
         var started = Stopwatch.GetTimestamp();
         _validation = evaluator.Evaluate(_iteration, _plan.EpochOf(_iteration - 1) + 1);
         _folder!.Write(_validation);
+        _measured["loss"] = _validation.Loss;
+        if (_validation is { Metric: { } name, Value: { } value })
+        {
+            _measured[name] = value;
+        }
+
+        _schedule.AfterValidation(_measured);
         Tell(observer => observer.Validated(_validation));
         _meter.Exclude(Stopwatch.GetElapsedTime(started));
     }
@@ -338,7 +354,7 @@ public sealed class TrainingRun : IDisposable
     private void Save()
     {
         var started = Stopwatch.GetTimestamp();
-        _checkpoints.Save(_iteration);
+        _checkpoints.Save(_iteration, _schedule.FollowsMetrics ? _schedule.SaveState() : null);
         _meter.Exclude(Stopwatch.GetElapsedTime(started));
     }
 

@@ -1,6 +1,13 @@
 namespace OrtZero.Training;
 
-/// <summary>The rate of one parameter group in a saved schedule.</summary>
+/// <summary>What schedules have made of one parameter group in a saved state.</summary>
 /// <param name="Group">The name of the group.</param>
 /// <param name="Rate">The rate of the next iteration.</param>
-public sealed record GroupRateState(string Group, double Rate);
+public sealed record GroupRateState(string Group, double Rate)
+{
+    /// <summary>The momentum of the next iteration.</summary>
+    public double Momentum { get; init; }
+
+    /// <summary>The weight decay of the next iteration.</summary>
+    public double WeightDecay { get; init; }
+}

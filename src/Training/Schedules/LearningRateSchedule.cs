@@ -4,28 +4,44 @@ using OrtZero.Training.Internal;
 namespace OrtZero.Training;
 
 /// <summary>
-/// The learning rate of every parameter group over a run, exactly as MMEngine's parameter schedulers give it: every scheduler
-/// changes the current rate step by step, so that schedulers chain, leave gaps and overlap as they do there.
+/// The learning rate, momentum and weight decay of every parameter group over a run, exactly as MMEngine's parameter schedulers give it: every scheduler
+/// changes the current value step by step, so that schedulers chain, leave gaps and overlap as they do there.
 /// </summary>
 public sealed class LearningRateSchedule
 {
     private readonly string[] _groups;
-    private readonly RateTable _rates;
+    private readonly RateTable[] _tables;
     private readonly StepScheduler[] _schedulers;
+    private readonly RateTable[] _tableOf;
 
-    private LearningRateSchedule(string[] groups, RateTable rates, StepScheduler[] schedulers, IReadOnlyList<string> warnings)
+    private LearningRateSchedule(
+        string[] groups, RateTable[] tables, StepScheduler[] schedulers, RateTable[] tableOf, ScheduleFindings findings)
     {
         _groups = groups;
-        _rates = rates;
+        _tables = tables;
+        _tableOf = tableOf;
         _schedulers = schedulers;
-        Warnings = warnings;
+        Warnings = findings.Warnings;
+        Corrections = findings.Corrections;
     }
 
     /// <summary>The rate of every group for the next iteration. The same list for the whole life of the schedule.</summary>
-    public IReadOnlyList<double> Rates => _rates.Current;
+    public IReadOnlyList<double> Rates => _tables[(int)ScheduledParameter.LearningRate].Current;
+
+    /// <summary>The momentum (Adam's beta1) of every group for the next iteration. The same list for the whole life of the schedule.</summary>
+    public IReadOnlyList<double> Momenta => _tables[(int)ScheduledParameter.Momentum].Current;
+
+    /// <summary>The weight decay of every group for the next iteration. The same list for the whole life of the schedule.</summary>
+    public IReadOnlyList<double> WeightDecays => _tables[(int)ScheduledParameter.WeightDecay].Current;
 
     /// <summary>Sentences about schedules that do what nobody wants, such as one that ends before training does.</summary>
     public IReadOnlyList<string> Warnings { get; }
+
+    /// <summary>What the entries of <c>param_scheduler</c> that are warned of were probably meant to be, by their index.</summary>
+    public IReadOnlyDictionary<int, SchedulerOptions> Corrections { get; }
+
+    /// <summary>Whether a schedule changes a parameter of the groups at all.</summary>
+    public bool Changes(ScheduledParameter parameter) => Array.IndexOf(_tableOf, _tables[(int)parameter]) >= 0;
 
     /// <summary>Creates the schedule of a run for the groups of a table, at its first iteration.</summary>
     /// <param name="schedulers">The entries of <c>param_scheduler</c>, in order; none leaves the rates as they are.</param>
@@ -41,7 +57,11 @@ public sealed class LearningRateSchedule
         return Create(
             schedulers,
             [.. groups.Groups.Select(group => group.Name)],
-            [.. groups.Groups.Select(group => group.LearningRate)],
+            [
+                [.. groups.Groups.Select(group => group.LearningRate)],
+                [.. groups.Groups.Select(group => group.Beta1)],
+                [.. groups.Groups.Select(group => group.WeightDecay)],
+            ],
             epochLength,
             maxEpochs,
             maxIterations);
@@ -59,8 +79,11 @@ public sealed class LearningRateSchedule
     {
         ArgumentNullException.ThrowIfNull(groupRates);
         var names = Enumerable.Range(0, groupRates.Count).Select(index => FormattableString.Invariant($"{index}")).ToArray();
-        return Create(schedulers, names, [.. groupRates], epochLength, maxEpochs, maxIterations);
+        return Create(schedulers, names, [[.. groupRates], new double[names.Length], new double[names.Length]], epochLength, maxEpochs, maxIterations);
     }
+
+    /// <summary>Whether what validation measures moves a schedule, so that its place does not follow from the iteration alone.</summary>
+    public bool FollowsMetrics => Array.Exists(_schedulers, scheduler => scheduler is PlateauScheduler);
 
     /// <summary>Moves on after an iteration, which is a micro-batch as in MMEngine, whether or not it ended in an update.</summary>
     public void AfterIteration() => Step(byEpoch: false);
@@ -74,11 +97,11 @@ public sealed class LearningRateSchedule
     public void AfterValidation(IReadOnlyDictionary<string, double> metrics)
     {
         ArgumentNullException.ThrowIfNull(metrics);
-        foreach (var scheduler in _schedulers)
+        for (var index = 0; index < _schedulers.Length; index++)
         {
-            if (scheduler is PlateauScheduler plateau)
+            if (_schedulers[index] is PlateauScheduler plateau)
             {
-                plateau.Observe(_rates, metrics);
+                plateau.Observe(_tableOf[index], metrics);
             }
         }
     }
@@ -86,7 +109,7 @@ public sealed class LearningRateSchedule
     /// <summary>What a checkpoint needs to go on exactly here.</summary>
     public ScheduleState SaveState() => new()
     {
-        Groups = [.. _groups.Zip(_rates.Current, (group, rate) => new GroupRateState(group, rate))],
+        Groups = [.. _groups.Select((group, index) => new GroupRateState(group, Rates[index]) { Momentum = Momenta[index], WeightDecay = WeightDecays[index] })],
         Schedulers = [.. _schedulers.Select(scheduler => scheduler.SaveState())],
     };
 
@@ -95,7 +118,7 @@ public sealed class LearningRateSchedule
     public void LoadState(ScheduleState state)
     {
         ArgumentNullException.ThrowIfNull(state);
-        var saved = state.Groups.ToDictionary(group => group.Group, group => group.Rate, StringComparer.Ordinal);
+        var saved = state.Groups.ToDictionary(group => group.Group, StringComparer.Ordinal);
         if (saved.Count != _groups.Length || !_groups.All(saved.ContainsKey))
         {
             throw new ScheduleException(
@@ -110,7 +133,10 @@ public sealed class LearningRateSchedule
 
         for (var index = 0; index < _groups.Length; index++)
         {
-            _rates.Current[index] = saved[_groups[index]];
+            var group = saved[_groups[index]];
+            _tables[(int)ScheduledParameter.LearningRate].Current[index] = group.Rate;
+            _tables[(int)ScheduledParameter.Momentum].Current[index] = group.Momentum;
+            _tables[(int)ScheduledParameter.WeightDecay].Current[index] = group.WeightDecay;
         }
 
         for (var index = 0; index < _schedulers.Length; index++)
@@ -120,34 +146,35 @@ public sealed class LearningRateSchedule
     }
 
     private static LearningRateSchedule Create(
-        IReadOnlyList<SchedulerOptions> options, string[] names, double[] rates, int epochLength, int? maxEpochs, long? maxIterations)
+        IReadOnlyList<SchedulerOptions> options, string[] names, double[][] values, int epochLength, int? maxEpochs, long? maxIterations)
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentOutOfRangeException.ThrowIfLessThan(epochLength, 1);
         var length = RunLength.Of(epochLength, maxEpochs, maxIterations);
-        var table = new RateTable(rates);
+        var tables = Array.ConvertAll(values, value => new RateTable(value));
+        var tableOf = new RateTable[options.Count];
         var windows = new SchedulerWindow[options.Count];
         var schedulers = new StepScheduler[options.Count];
         for (var index = 0; index < options.Count; index++)
         {
             // Each constructor takes the first step, as in MMEngine, so a scheduler starts from what those before it left.
             windows[index] = SchedulerWindow.Of(options[index], index, length);
-            schedulers[index] = SchedulerFactory.Create(options[index], windows[index], table);
+            tableOf[index] = tables[(int)SchedulerNames.Parameter(options[index], windows[index].Place)];
+            schedulers[index] = SchedulerFactory.Create(options[index], windows[index], tableOf[index]);
         }
 
-        var warnings = ScheduleWarnings.Find(options, windows, names, rates, length);
-        return new LearningRateSchedule(names, table, schedulers, warnings);
+        return new LearningRateSchedule(names, tables, schedulers, tableOf, new ScheduleFindings(options, windows, names, values, length));
     }
 
     private static string List(IEnumerable<string> names) => $"[{string.Join(", ", names)}]";
 
     private void Step(bool byEpoch)
     {
-        foreach (var scheduler in _schedulers)
+        for (var index = 0; index < _schedulers.Length; index++)
         {
-            if (scheduler.ByEpoch == byEpoch)
+            if (_schedulers[index].ByEpoch == byEpoch)
             {
-                scheduler.Step(_rates);
+                _schedulers[index].Step(_tableOf[index]);
             }
         }
     }

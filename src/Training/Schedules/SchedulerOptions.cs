@@ -13,6 +13,9 @@ public sealed record SchedulerOptions
     /// <summary>Which schedule. Required.</summary>
     public required SchedulerKind Type { get; init; }
 
+    /// <summary>Schedules named …ParamScheduler: what they change. Required there.</summary>
+    public ScheduledParameter? ParamName { get; init; }
+
     /// <summary>Whether begin, end and the other lengths count epochs rather than iterations. Default: true.</summary>
     public bool ByEpoch { get; init; } = true;
 
@@ -56,11 +59,11 @@ public sealed record SchedulerOptions
     [Limits(Above = 0)]
     public double? TMax { get; init; }
 
-    /// <summary>CosineAnnealingLR, CosineRestartLR, PolyLR: the lowest rate, the same for every group. Null: 0, or <see cref="EtaMinRatio"/>.</summary>
+    /// <summary>CosineAnnealingLR, CosineRestartLR, PolyLR: the lowest rate, one number or one per group. Null: 0, or <see cref="EtaMinRatio"/>.</summary>
     [Limits(AtLeast = 0)]
-    public double? EtaMin { get; init; }
+    public PerGroup? EtaMin { get; init; }
 
-    /// <summary>CosineAnnealingLR, CosineRestartLR: the lowest rate as a fraction of each group's own. Not together with eta_min.</summary>
+    /// <summary>CosineAnnealingLR, CosineRestartLR, PolyLR, WSD: the lowest rate as a fraction of each group's own. Not together with eta_min.</summary>
     [Limits(AtLeast = 0)]
     public double? EtaMinRatio { get; init; }
 
@@ -76,9 +79,9 @@ public sealed record SchedulerOptions
     [Limits(AtLeast = 0)]
     public IReadOnlyList<double>? RestartWeights { get; init; }
 
-    /// <summary>OneCycleLR: the highest rate, the same for every group. Required there.</summary>
+    /// <summary>OneCycleLR: the highest rate, one number or one per group. Required there.</summary>
     [Limits(Above = 0)]
-    public double? EtaMax { get; init; }
+    public PerGroup? EtaMax { get; init; }
 
     /// <summary>OneCycleLR: steps of the cycle. Null: the length of the window.</summary>
     [Limits(Above = 0)]
@@ -123,11 +126,44 @@ public sealed record SchedulerOptions
     [Limits(AtLeast = 0)]
     public int? Cooldown { get; init; }
 
-    /// <summary>ReduceOnPlateauLR: the lowest rate. Null: 0.</summary>
+    /// <summary>ReduceOnPlateauLR: the lowest rate, one number or one per group. Null: 0.</summary>
     [Limits(AtLeast = 0)]
-    public double? MinValue { get; init; }
+    public PerGroup? MinValue { get; init; }
 
     /// <summary>ReduceOnPlateauLR: a smaller reduction than this is not made. Null: 1e-8.</summary>
     [Limits(AtLeast = 0)]
     public double? Eps { get; init; }
+
+    /// <summary>WarmupLR, WarmupDecayLR, WarmupCosineLR: steps until the rate is reached, 2 at least. Null: 1000.</summary>
+    [Limits(AtLeast = 0)]
+    public double? WarmupNumSteps { get; init; }
+
+    /// <summary>WarmupLR, WarmupDecayLR, WarmupCosineLR: how the rate rises. Null: log.</summary>
+    public WarmupType? WarmupType { get; init; }
+
+    /// <summary>WarmupLR, WarmupDecayLR, WarmupCosineLR: the fraction of each group's own rate to begin at. Null: 0.</summary>
+    [Limits(AtLeast = 0, AtMost = 1)]
+    public double? WarmupMinRatio { get; init; }
+
+    /// <summary>WarmupDecayLR, WarmupCosineLR: steps of warmup and fall together. Null: the length of the window.</summary>
+    [Limits(Above = 0)]
+    public double? TotalNumSteps { get; init; }
+
+    /// <summary>WarmupCosineLR: the fraction of each group's own rate to end at. Null: 0.0001.</summary>
+    [Limits(AtLeast = 0, AtMost = 1)]
+    public double? CosMinRatio { get; init; }
+
+    /// <summary>WSD: steps in which the rate rises. Null: 0.</summary>
+    [Limits(AtLeast = 0)]
+    public double? WarmupSteps { get; init; }
+
+    /// <summary>WSD: steps at the end of the window in which the rate falls. Required there.</summary>
+    [Limits(Above = 0)]
+    public double? DecaySteps { get; init; }
+
+    /// <summary>WSD: how the rate falls. Null: linear.</summary>
+    public DecayType? DecayType { get; init; }
+
+    /// <summary>The entry as it would stand in cfg.json, on one line, without what has its default.</summary>
+    public string ToJson() => SettingsJson.Write(this, new SchedulerOptions { Type = (SchedulerKind)(-1) });
 }

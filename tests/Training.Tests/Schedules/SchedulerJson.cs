@@ -10,8 +10,18 @@ internal static class SchedulerJson
     {
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
         UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
-        Converters = { new JsonStringEnumConverter() },
+        Converters = { new JsonStringEnumConverter(), new PerGroupReader() },
     };
 
     public static SchedulerOptions Read(JsonElement entry) => entry.Deserialize<SchedulerOptions>(s_options)!;
+
+    private sealed class PerGroupReader : JsonConverter<PerGroup>
+    {
+        public override PerGroup Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
+            reader.TokenType == JsonTokenType.Number
+                ? reader.GetDouble()
+                : new PerGroup(JsonSerializer.Deserialize<double[]>(ref reader)!, true);
+
+        public override void Write(Utf8JsonWriter writer, PerGroup value, JsonSerializerOptions options) => throw new NotSupportedException();
+    }
 }

@@ -10,6 +10,8 @@ namespace OrtZero.Training.Internal;
 /// </summary>
 internal sealed class ConfigurationBinder(string folder, ConfigurationProblems problems)
 {
+    private const int MostListed = 20;
+
     /// <summary>Binds an object to a section. A value with a mistake is left at its default, so that the rest is checked too.</summary>
     public object? Section(Type type, ConfigurationNode node, string path)
     {
@@ -127,6 +129,11 @@ internal sealed class ConfigurationBinder(string folder, ConfigurationProblems p
             return ReadBetas(limits, node, path);
         }
 
+        if (type == typeof(PerGroup))
+        {
+            return ReadPerGroup(limits, node, path);
+        }
+
         if (type == typeof(LossScaleSection) && node.Kind != JsonValueKind.Object)
         {
             return ReadLossScale(node, path);
@@ -169,6 +176,23 @@ internal sealed class ConfigurationBinder(string folder, ConfigurationProblems p
         var first = Number(limits, node.Items[0], $"{path}.0");
         var second = Number(limits, node.Items[1], $"{path}.1");
         return first is null || second is null ? null : new Betas(first.Value, second.Value);
+    }
+
+    private PerGroup? ReadPerGroup(LimitsAttribute? limits, ConfigurationNode node, string path)
+    {
+        if (node.Kind == JsonValueKind.Array && node.Items.Count > 0)
+        {
+            var numbers = node.Items.Select((item, index) => Number(limits, item, $"{path}.{index}")).ToList();
+            return numbers.Contains(null) ? null : new PerGroup([.. numbers.Select(number => number!.Value)], true);
+        }
+
+        if (node.Kind != JsonValueKind.Number)
+        {
+            Mistyped(node, path, "a number, or a list with one number for each group");
+            return null;
+        }
+
+        return Number(limits, node, path) is { } value ? PerGroup.FromDouble(value) : null;
     }
 
     private LossScaleSection? ReadLossScale(ConfigurationNode node, string path)
@@ -261,7 +285,10 @@ internal sealed class ConfigurationBinder(string folder, ConfigurationProblems p
         var near = names.Count == 1 && !string.Equals(names[0].Name, node.Text, StringComparison.OrdinalIgnoreCase)
             ? null
             : NearestName.Find(node.Text, names.Select(name => name.Name));
-        problems.Add(node.Place, path, $"is {node.Describe()}, which this version does not have; it has {list}."
+
+        // A guess serves better than a list too long to read.
+        problems.Add(node.Place, path, $"is {node.Describe()}, which this version does not have"
+            + (near is not null && names.Count > MostListed ? "." : $"; it has {list}.")
             + (near is null ? "" : $" Did you mean \"{near}\"?"));
         return null;
     }

@@ -186,7 +186,8 @@ internal sealed class ConfigurationRules(ConfigurationNode root, ConfigurationPr
 
             try
             {
-                UnusedKeys.Check(options, new SchedulerWindow($"param_scheduler[{index}] ({options.Type})", options.ByEpoch, 0, 1, 1, 1));
+                SchedulerNames.Parameter(options, $"param_scheduler[{index}] ({options.Type})");
+                UnusedKeys.Check(options, new SchedulerWindow($"param_scheduler[{index}] ({options.Type})", options.Type, options.ByEpoch, 0, 1, 1, 1));
             }
             catch (ScheduleException exception)
             {

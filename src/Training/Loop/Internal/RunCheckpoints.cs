@@ -12,6 +12,9 @@ internal sealed class RunCheckpoints(TrainingConfiguration configuration, ZeroEn
     /// <summary>The newest checkpoint of this run, or the one it was resumed from. Null: there is none.</summary>
     internal string? Newest { get; private set; }
 
+    /// <summary>Where the schedules of the resumed checkpoint were. Null: that follows from its iteration, or it was another then.</summary>
+    internal ScheduleState? Schedule { get; private set; }
+
     /// <summary>Loads the checkpoint the configuration asks for.</summary>
     /// <returns>The iterations behind it; 0 where none was asked for or there is none yet.</returns>
     internal long Resume()
@@ -30,7 +33,14 @@ internal sealed class RunCheckpoints(TrainingConfiguration configuration, ZeroEn
         }
 
         var manifest = ShardedCheckpoint.Load(path, engine);
-        _savedAt = RunState.Parse(path, manifest.RunState).IterationFor(path, engine.Communicator.Size, configuration.MicroBatchSize);
+        var state = RunState.Parse(path, manifest.RunState);
+        _savedAt = state.IterationFor(path, engine.Communicator.Size, configuration.MicroBatchSize);
+        Schedule = state.Iteration == _savedAt ? state.Schedule : null;
+        if (state.Schedule is not null && Schedule is null && engine.Communicator.Rank == 0)
+        {
+            LoopLog.Advice(logger, $"The iterations of {path} were of another size, so ReduceOnPlateauLR begins anew with the configured rates.");
+        }
+
         Newest = path;
         if (engine.Communicator.Rank == 0)
         {
@@ -44,9 +54,11 @@ internal sealed class RunCheckpoints(TrainingConfiguration configuration, ZeroEn
     internal bool IsDue(long iteration) => configuration.Checkpoint.Interval is { } interval && iteration / interval > _savedAt / interval;
 
     /// <summary>Writes one; only between updates.</summary>
-    internal void Save(long iteration)
+    /// <param name="iteration">Iterations done.</param>
+    /// <param name="schedule">Where the schedules are, if that does not follow from the iteration.</param>
+    internal void Save(long iteration, ScheduleState? schedule)
     {
-        var state = new RunState(iteration, engine.Communicator.Size, configuration.MicroBatchSize, configuration.Model.Path);
+        var state = new RunState(iteration, engine.Communicator.Size, configuration.MicroBatchSize, configuration.Model.Path, schedule);
         Newest = ShardedCheckpoint.Save(_folder, iteration, engine, state.ToJson());
         _savedAt = iteration;
         if (engine.Communicator.Rank == 0)

@@ -8,7 +8,8 @@ namespace OrtZero.Training.Internal;
 /// <param name="WorldSize">Ranks they were done on.</param>
 /// <param name="MicroBatchSize">Samples of each rank in each.</param>
 /// <param name="ModelPath">The forward model, for those who export the checkpoint.</param>
-internal sealed record RunState(long Iteration, int WorldSize, int MicroBatchSize, string? ModelPath = null)
+/// <param name="Schedule">Where the schedules are, if what validations measured moves them; else that follows from the iteration.</param>
+internal sealed record RunState(long Iteration, int WorldSize, int MicroBatchSize, string? ModelPath = null, ScheduleState? Schedule = null)
 {
     private static readonly JsonSerializerOptions s_json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
 

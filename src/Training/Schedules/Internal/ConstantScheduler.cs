@@ -2,7 +2,7 @@ namespace OrtZero.Training.Internal;
 
 /// <summary>x0 · factor, restored at the last step of the window.</summary>
 internal sealed class ConstantScheduler(SchedulerWindow window, RateTable table, double factor)
-    : StepScheduler(SchedulerKind.ConstantLR, window, table)
+    : StepScheduler(window, table)
 {
     protected override void Update(double[] rates)
     {

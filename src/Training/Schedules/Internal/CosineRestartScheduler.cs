@@ -3,7 +3,7 @@ namespace OrtZero.Training.Internal;
 /// <summary>A cosine wave per period, each from its weight times the initial rate; after the last the rate stays.</summary>
 internal sealed class CosineRestartScheduler(
     SchedulerWindow window, RateTable table, double[] periods, double[] weights, LowestRate lowest)
-    : StepScheduler(SchedulerKind.CosineRestartLR, window, table)
+    : StepScheduler(window, table)
 {
     protected override void Update(double[] rates)
     {
@@ -23,7 +23,7 @@ internal sealed class CosineRestartScheduler(
         var factor = (1 + Math.Cos(Math.PI * step / periods[index])) / (1 + Math.Cos(Math.PI * (step - 1) / periods[index]));
         for (var group = 0; group < rates.Length; group++)
         {
-            var minimum = lowest.Of(Base[group]);
+            var minimum = lowest.Of(group, Base[group]);
             rates[group] = step == 0 ? Base[group] * weights[index] : (factor * (rates[group] - minimum)) + minimum;
         }
     }

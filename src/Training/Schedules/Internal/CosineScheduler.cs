@@ -2,7 +2,7 @@ namespace OrtZero.Training.Internal;
 
 /// <summary>m + (x0 − m) · (1 + cos(π · t / T)) / 2; beyond T it rises again.</summary>
 internal sealed class CosineScheduler(SchedulerWindow window, RateTable table, double period, LowestRate lowest)
-    : StepScheduler(SchedulerKind.CosineAnnealingLR, window, table)
+    : StepScheduler(window, table)
 {
     protected override void Update(double[] rates)
     {
@@ -16,7 +16,7 @@ internal sealed class CosineScheduler(SchedulerWindow window, RateTable table, d
         {
             for (var group = 0; group < rates.Length; group++)
             {
-                rates[group] += (Base[group] - lowest.Of(Base[group])) * (1 - Math.Cos(Math.PI / period)) / 2;
+                rates[group] += (Base[group] - lowest.Of(group, Base[group])) * (1 - Math.Cos(Math.PI / period)) / 2;
             }
 
             return;
@@ -25,7 +25,7 @@ internal sealed class CosineScheduler(SchedulerWindow window, RateTable table, d
         var factor = (1 + Math.Cos(Math.PI * LastStep / period)) / (1 + Math.Cos(Math.PI * (LastStep - 1) / period));
         for (var group = 0; group < rates.Length; group++)
         {
-            var minimum = lowest.Of(Base[group]);
+            var minimum = lowest.Of(group, Base[group]);
             rates[group] = (factor * (rates[group] - minimum)) + minimum;
         }
     }

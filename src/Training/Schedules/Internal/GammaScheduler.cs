@@ -1,8 +1,8 @@
 namespace OrtZero.Training.Internal;
 
 /// <summary>ExponentialLR, StepLR and MultiStepLR: the rate times gamma, so many times at step t.</summary>
-internal sealed class GammaScheduler(SchedulerKind kind, SchedulerWindow window, RateTable table, double gamma, Func<long, int> timesAt)
-    : StepScheduler(kind, window, table)
+internal sealed class GammaScheduler(SchedulerWindow window, RateTable table, double gamma, Func<long, int> timesAt)
+    : StepScheduler(window, table)
 {
     protected override void Update(double[] rates)
     {

@@ -2,7 +2,7 @@ namespace OrtZero.Training.Internal;
 
 /// <summary>x0 · (s + (e − s) · t / (N − 1)), as a product of steps.</summary>
 internal sealed class LinearScheduler(SchedulerWindow window, RateTable table, double startFactor, double endFactor)
-    : StepScheduler(SchedulerKind.LinearLR, window, table)
+    : StepScheduler(window, table)
 {
     protected override void Update(double[] rates)
     {

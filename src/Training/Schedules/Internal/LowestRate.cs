@@ -1,7 +1,7 @@
 namespace OrtZero.Training.Internal;
 
 /// <summary>eta_min, or eta_min_ratio of a group's own rate.</summary>
-internal readonly record struct LowestRate(double? Absolute, double? Ratio)
+internal readonly record struct LowestRate(PerGroup? Absolute, double? Ratio)
 {
-    public double Of(double initial) => Ratio is { } ratio ? initial * ratio : Absolute ?? 0;
+    public double Of(int group, double initial) => Ratio is { } ratio ? initial * ratio : Absolute?.Of(group) ?? 0;
 }

@@ -11,7 +11,7 @@ internal sealed class PlateauScheduler : StepScheduler
     private int _cooldown;
 
     public PlateauScheduler(SchedulerWindow window, RateTable table, SchedulerOptions options)
-        : base(SchedulerKind.ReduceOnPlateauLR, window, table)
+        : base(window, table)
     {
         _options = options;
         _isLess = (options.Rule ?? PlateauRule.Less) == PlateauRule.Less;
@@ -73,7 +73,7 @@ internal sealed class PlateauScheduler : StepScheduler
     {
         for (var group = 0; group < rates.Length; group++)
         {
-            var reduced = Math.Max(rates[group] * (_options.Factor ?? 0.1), _options.MinValue ?? 0);
+            var reduced = Math.Max(rates[group] * (_options.Factor ?? 0.1), _options.MinValue?.Of(group) ?? 0);
             if (rates[group] - reduced > (_options.Eps ?? 1e-8))
             {
                 rates[group] = reduced;

@@ -6,6 +6,15 @@ internal static class SchedulerFactory
     public static StepScheduler Create(SchedulerOptions options, SchedulerWindow window, RateTable table)
     {
         UnusedKeys.Check(options, window);
+        foreach (var (key, value) in new[] { ("eta_min", options.EtaMin), ("eta_max", options.EtaMax), ("min_value", options.MinValue) })
+        {
+            if (value is { IsList: true } && value.Values.Count != table.Current.Length)
+            {
+                throw new ScheduleException(
+                    $"{window.Place} lists {value.Values.Count} numbers as {key}, but there are {table.Current.Length} groups: give one number for each group of rankworker groups, or one for all.");
+            }
+        }
+
         var scheduler = Build(options, window, table);
 
         // ReduceOnPlateauLR takes this step as its starting point; the others set the rate of the first iteration.
@@ -15,22 +24,20 @@ internal static class SchedulerFactory
 
     private static StepScheduler Build(SchedulerOptions options, SchedulerWindow window, RateTable table)
     {
-        switch (options.Type)
+        switch (SchedulerNames.Curve(options.Type))
         {
             case SchedulerKind.LinearLR:
                 return new LinearScheduler(window, table, NotZero(options.StartFactor ?? 1.0 / 3, "start_factor", window), options.EndFactor ?? 1);
             case SchedulerKind.ConstantLR:
                 return new ConstantScheduler(window, table, NotZero(options.Factor ?? 1.0 / 3, "factor", window));
             case SchedulerKind.ExponentialLR:
-                return new GammaScheduler(
-                    options.Type, window, table, Required(options.Gamma, "gamma", "0.9", window), step => step == 0 ? 0 : 1);
+                return new GammaScheduler(window, table, Required(options.Gamma, "gamma", "0.9", window), step => step == 0 ? 0 : 1);
             case SchedulerKind.StepLR:
                 var size = Required(options.StepSize, "step_size", "10", window) * window.Scale;
-                return new GammaScheduler(options.Type, window, table, options.Gamma ?? 0.1, step => step > 0 && step % size == 0 ? 1 : 0);
+                return new GammaScheduler(window, table, options.Gamma ?? 0.1, step => step > 0 && step % size == 0 ? 1 : 0);
             case SchedulerKind.MultiStepLR:
                 var milestones = Required(options.Milestones, "milestones", "[8, 11]", window).Select(milestone => milestone * window.Scale).ToArray();
-                return new GammaScheduler(
-                    options.Type, window, table, options.Gamma ?? 0.1, step => milestones.AsSpan().Count(step));
+                return new GammaScheduler(window, table, options.Gamma ?? 0.1, step => milestones.AsSpan().Count(step));
             case SchedulerKind.CosineAnnealingLR:
                 return new CosineScheduler(window, table, options.TMax * window.Scale ?? window.Length, Lowest(options, window));
             case SchedulerKind.CosineRestartLR:
@@ -41,7 +48,7 @@ internal static class SchedulerFactory
                     throw new ScheduleException($"{window.Place} needs whole numbers as begin and end: round them or set convert_to_iter_based.");
                 }
 
-                return new PolyScheduler(window, table, options.EtaMin ?? 0, options.Power ?? 1);
+                return new PolyScheduler(window, table, Lowest(options, window), options.Power ?? 1);
             case SchedulerKind.OneCycleLR:
                 return OneCycle(options, window, table);
             case SchedulerKind.ReduceOnPlateauLR when !window.ByEpoch:
@@ -50,6 +57,11 @@ internal static class SchedulerFactory
                 throw new ScheduleException($"{window.Place} has the factor {SchedulerWindow.Text(options.Factor.Value)}, which reduces nothing: it must be below 1, for example 0.1.");
             case SchedulerKind.ReduceOnPlateauLR:
                 return new PlateauScheduler(window, table, options);
+            case SchedulerKind.WarmupLR or SchedulerKind.WarmupDecayLR or SchedulerKind.WarmupCosineLR:
+                return new FactorScheduler(window, table, FactorFormulas.Warmup(options, window));
+            case SchedulerKind.WSD:
+                Required(options.DecaySteps, "decay_steps", "1000", window);
+                return new FactorScheduler(window, table, FactorFormulas.WarmupStableDecay(options, window));
             default:
                 throw new ScheduleException($"{window.Place} is of no known type: use one of {string.Join(", ", Enum.GetNames<SchedulerKind>())}.");
         }
@@ -72,7 +84,11 @@ internal static class SchedulerFactory
 
     private static OneCycleScheduler OneCycle(SchedulerOptions options, SchedulerWindow window, RateTable table)
     {
-        Required(options.EtaMax, "eta_max", "0.01", window);
+        if (options.EtaMax is null)
+        {
+            throw Missing("eta_max", "0.01", window);
+        }
+
         var total = options.TotalSteps * window.Scale ?? window.Length;
         if (window.StepsTaken - 1 > total)
         {

@@ -4,12 +4,13 @@ namespace OrtZero.Training.Internal;
 
 /// <summary>When a scheduler acts, in its own steps.</summary>
 /// <param name="Place">How errors and warnings call it.</param>
+/// <param name="Type">Which schedule.</param>
 /// <param name="ByEpoch">Whether a step is an epoch.</param>
 /// <param name="Begin">The first step.</param>
 /// <param name="End">The step after the last.</param>
 /// <param name="Scale">What lengths given in the configuration are multiplied by.</param>
 /// <param name="RunSteps">Steps of the whole run.</param>
-internal sealed record SchedulerWindow(string Place, bool ByEpoch, double Begin, double End, int Scale, double RunSteps)
+internal sealed record SchedulerWindow(string Place, SchedulerKind Type, bool ByEpoch, double Begin, double End, int Scale, double RunSteps)
 {
     /// <summary>N of the formulas.</summary>
     public double Length => End - Begin;
@@ -28,9 +29,9 @@ internal sealed record SchedulerWindow(string Place, bool ByEpoch, double Begin,
         var end = options.End ?? (options.ByEpoch ? run.Epochs : run.Iterations);
         var window = options.ConvertToIterBased
             ? new SchedulerWindow(
-                place, false, Math.Truncate(options.Begin * run.EpochLength), Math.Truncate(end * run.EpochLength), run.EpochLength, run.Iterations)
+                place, options.Type, false, Math.Truncate(options.Begin * run.EpochLength), Math.Truncate(end * run.EpochLength), run.EpochLength, run.Iterations)
             : new SchedulerWindow(
-                place, options.ByEpoch, options.Begin, end, 1, options.ByEpoch ? Math.Ceiling((double)run.Iterations / run.EpochLength) : run.Iterations);
+                place, options.Type, options.ByEpoch, options.Begin, end, 1, options.ByEpoch ? Math.Ceiling((double)run.Iterations / run.EpochLength) : run.Iterations);
         if (window.End > window.Begin)
         {
             return window;

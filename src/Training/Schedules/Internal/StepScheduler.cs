@@ -4,15 +4,15 @@ namespace OrtZero.Training.Internal;
 /// A scheduler as MMEngine's _ParamScheduler: it counts every step, and inside its window turns the current rates into the
 /// next ones. The recursive forms below are written in MMEngine's order of operations, so that they round alike.
 /// </summary>
-internal abstract class StepScheduler(SchedulerKind kind, SchedulerWindow window, RateTable table)
+internal abstract class StepScheduler(SchedulerWindow window, RateTable table)
 {
-    public SchedulerKind Kind { get; } = kind;
+    public SchedulerKind Kind { get; } = window.Type;
 
     public bool ByEpoch { get; } = window.ByEpoch;
 
     protected SchedulerWindow Window { get; } = window;
 
-    /// <summary>Each group's rate before any schedule.</summary>
+    /// <summary>Each group's value before any schedule.</summary>
     protected double[] Base { get; } = [.. table.Initial];
 
     /// <summary>Steps in all.</summary>

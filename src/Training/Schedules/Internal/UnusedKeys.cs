@@ -14,16 +14,25 @@ internal static class UnusedKeys
         [SchedulerKind.MultiStepLR] = ["milestones", "gamma"],
         [SchedulerKind.CosineAnnealingLR] = ["T_max", "eta_min", "eta_min_ratio"],
         [SchedulerKind.CosineRestartLR] = ["periods", "restart_weights", "eta_min", "eta_min_ratio"],
-        [SchedulerKind.PolyLR] = ["eta_min", "power"],
+        [SchedulerKind.PolyLR] = ["eta_min", "eta_min_ratio", "power"],
         [SchedulerKind.OneCycleLR] =
             ["eta_max", "total_steps", "pct_start", "anneal_strategy", "div_factor", "final_div_factor", "three_phase"],
         [SchedulerKind.ReduceOnPlateauLR] =
             ["monitor", "rule", "factor", "patience", "threshold", "threshold_rule", "cooldown", "min_value", "eps"],
+        [SchedulerKind.WarmupLR] = ["warmup_num_steps", "warmup_type", "warmup_min_ratio"],
+        [SchedulerKind.WarmupDecayLR] = ["total_num_steps", "warmup_num_steps", "warmup_type", "warmup_min_ratio"],
+        [SchedulerKind.WarmupCosineLR] = ["total_num_steps", "warmup_num_steps", "warmup_type", "warmup_min_ratio", "cos_min_ratio"],
+        [SchedulerKind.WSD] = ["warmup_steps", "decay_steps", "decay_type", "eta_min_ratio"],
     }.ToFrozenDictionary();
 
     public static void Check(SchedulerOptions options, SchedulerWindow window)
     {
-        if (s_keys.TryGetValue(options.Type, out var keys) && Given(options).FirstOrDefault(key => !keys.Contains(key)) is { } extra)
+        if (options.ParamName is not null && !SchedulerNames.IsGeneric(options.Type))
+        {
+            throw new ScheduleException($"{window.Place} has no param_name, its type says what it changes: remove it, or use a type that ends in ParamScheduler.");
+        }
+
+        if (s_keys.TryGetValue(SchedulerNames.Curve(options.Type), out var keys) && Given(options).FirstOrDefault(key => !keys.Contains(key)) is { } extra)
         {
             throw new ScheduleException($"{window.Place} has no {extra}; its own keys are {string.Join(", ", keys)}.");
         }
@@ -41,6 +50,9 @@ internal static class UnusedKeys
             ("final_div_factor", options.FinalDivFactor), ("three_phase", options.ThreePhase), ("monitor", options.Monitor),
             ("rule", options.Rule), ("patience", options.Patience), ("threshold", options.Threshold),
             ("threshold_rule", options.ThresholdRule), ("cooldown", options.Cooldown), ("min_value", options.MinValue), ("eps", options.Eps),
+            ("warmup_num_steps", options.WarmupNumSteps), ("warmup_type", options.WarmupType), ("warmup_min_ratio", options.WarmupMinRatio),
+            ("total_num_steps", options.TotalNumSteps), ("cos_min_ratio", options.CosMinRatio), ("warmup_steps", options.WarmupSteps),
+            ("decay_steps", options.DecaySteps), ("decay_type", options.DecayType),
         ];
         return values.Where(value => value.Value is not null).Select(value => value.Key);
     }
