@@ -8,10 +8,11 @@ internal static class CommandLine
 {
     internal static int Run(string[] args)
     {
-        var parsed = Build().Parse(args);
+        var root = Build();
+        var parsed = root.Parse(args);
         if (parsed.Errors.Count > 0)
         {
-            Console.Error.WriteLine($"{parsed.Errors[0].Message} See rankworker --help.");
+            Console.Error.WriteLine($"error: {Mistake(root, parsed, args)} See rankworker --help.");
             return ExitCodes.BadInput;
         }
 
@@ -59,4 +60,11 @@ internal static class CommandLine
         root.Subcommands.Add(DoctorCommand.Create());
         return root;
     }
+
+    // A command that does not exist is read as the configuration, and the parser complains of what follows it.
+    private static string Mistake(RootCommand root, ParseResult parsed, string[] args) =>
+        args is [var first, var second, ..] && !first.StartsWith('-') && !second.StartsWith('-') && !File.Exists(first)
+        && root.Subcommands.All(command => command.Name != first)
+            ? $"'{first}' is neither a configuration file that exists nor one of the commands {string.Join(", ", root.Subcommands.Select(command => command.Name))}."
+            : parsed.Errors[0].Message;
 }

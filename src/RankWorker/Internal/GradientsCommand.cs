@@ -10,6 +10,13 @@ internal static class GradientsCommand
 {
     internal static int Run(RunArguments arguments, string output) => RankProcess.Run(arguments, (process, configuration) =>
     {
+        RankAgreement.Run(process.Communicator, () =>
+        {
+            if (process.IsFirst && !Directory.Exists(Path.GetDirectoryName(output)))
+            {
+                throw new ConfigurationException([$"--out names {output}, but there is no folder {Path.GetDirectoryName(output)}; make it or name another."]);
+            }
+        });
         using var run = TrainingRun.Open(configuration, process.Communicator, process.Logger);
         var gradients = run.FirstGradients();
         RankAgreement.Run(process.Communicator, () =>

@@ -64,43 +64,42 @@ internal sealed class RankProcess
             communicator.Dispose();
             return code;
         }
-        catch (Exception exception)
+        // A filter runs before anything between the failure and here is disposed. Were the embedded coordinator gone first,
+        // ranks that wait for this one would warn of that before they are ended.
+        catch (Exception exception) when (AbortIfOthersWait(exception, arguments, communicator, marker))
         {
-            return Fail(exception, arguments, communicator, marker);
+            return Fail(exception, arguments, communicator);
         }
     }
 
     private static string? LaunchedRank() => Environment.GetEnvironmentVariable("OMPI_COMM_WORLD_RANK")
         ?? Environment.GetEnvironmentVariable("PMI_RANK") ?? Environment.GetEnvironmentVariable("PMIX_RANK");
 
-    private static int Fail(Exception exception, RunArguments arguments, ICommunicator communicator, FailureMarker? marker)
+    // True, or it does not return: the others wait in a collective that this rank will never reach, and the launcher ends all.
+    private static bool AbortIfOthersWait(Exception exception, RunArguments arguments, ICommunicator communicator, FailureMarker? marker)
     {
-        var code = ExitCodes.Of(exception);
-        if (communicator.Size == 1)
+        if (communicator.Size > 1 && !RankAgreement.IsAgreed(exception))
         {
-            Failures.Report(exception, arguments.Verbose);
-            communicator.Dispose();
-            return code;
-        }
-
-        if (RankAgreement.IsAgreed(exception))
-        {
-            if (exception is not PeerFailedException && (exception is not RankMismatchException || communicator.Rank == 0))
+            if (marker is null || marker.IsFirst())
             {
-                Failures.Report(exception, arguments.Verbose);
+                Failures.Report(exception, arguments.Verbose, communicator.Rank);
             }
 
-            communicator.Dispose();
-            return code;
+            communicator.Abort(ExitCodes.Of(exception));
         }
 
-        // The others wait in a collective that this rank will never reach: the launcher has to end them.
-        if (marker is null || marker.IsFirst())
+        return true;
+    }
+
+    // Every rank knows of the failure and ends by itself; the one it happened on, or the first of several, tells it.
+    private static int Fail(Exception exception, RunArguments arguments, ICommunicator communicator)
+    {
+        if (exception is not PeerFailedException && (exception is not RankMismatchException || communicator.Rank == 0))
         {
-            Failures.Report(exception, arguments.Verbose, communicator.Rank);
+            Failures.Report(exception, arguments.Verbose);
         }
 
-        communicator.Abort(code);
-        return code;
+        communicator.Dispose();
+        return ExitCodes.Of(exception);
     }
 }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using System.Text.Json;
 
 namespace OrtZero.RankWorker.Internal;
@@ -15,7 +16,22 @@ internal sealed class SharedOptions
 
     private readonly Option<bool> _verbose = new("--verbose") { Description = "Adds details to the log and the stack to errors." };
     private readonly Option<bool> _debug = new("--debug") { Description = "Trains in this one process, without MPI." };
-    private readonly Option<long?> _maxIters = new("--max-iters") { Description = "Ends training after this many iterations." };
+    private readonly Option<long?> _maxIters = new("--max-iters")
+    {
+        Description = "Ends training after this many iterations.",
+        CustomParser = argument =>
+        {
+            var text = argument.Tokens[0].Value;
+            if (long.TryParse(text, NumberStyles.Integer, CultureInfo.InvariantCulture, out var iterations) && iterations > 0)
+            {
+                return iterations;
+            }
+
+            argument.AddError($"--max-iters is '{text}', but must be a whole number of at least 1.");
+            return null;
+        },
+    };
+
     private readonly Option<string?> _workDir = new("--work-dir") { Description = "The folder for metrics, checkpoints and the trained model." };
     private readonly Option<string?> _resume = new("--resume") { Description = "What to start from: auto, none or the path of a checkpoint." };
     private bool _withRun;

@@ -51,7 +51,7 @@ internal static class LibraryLocator
 
         var places = string.Join("' or '", startFolders.Distinct());
         throw new OrtLibraryException(
-            $"ONNX Runtime ({FileNames[0]} for {Platform}) was found neither in nor in a node_modules folder above '{places}'; {HowToGet}.");
+            $"ONNX Runtime ({FileNames[0]} for {Platform}) was found neither in '{places}' nor in a node_modules folder above; {HowToGet}.");
     }
 
     private static IEnumerable<string> Candidates(IReadOnlyList<string> startFolders)

@@ -125,8 +125,14 @@ internal sealed class TrainingMaterials : IDisposable
         }
         catch (OrtException exception)
         {
-            throw new OnnxFormatException(
-                $"{Configuration.Model.Path} does not run on {Configuration.MicroBatchSize} samples of data.train: {exception.Message}", exception);
+            throw new OnnxFormatException($"{Configuration.Model.Path} {Explain(exception.Message)}", exception);
         }
     }
+
+    // ONNX Runtime has one error code for all that can be wrong with a model; only its words tell an unknown operator.
+    private string Explain(string message) =>
+        message.Contains("No Op registered for", StringComparison.Ordinal)
+        || message.Contains("is not a registered function/op", StringComparison.Ordinal)
+            ? $"has an operator that ONNX Runtime {OrtLibrary.Load().Version} does not have; export the model with operators of the ONNX standard: {message}"
+            : $"does not run on {Configuration.MicroBatchSize} samples of data.train: {message}";
 }
