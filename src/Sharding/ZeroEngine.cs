@@ -33,7 +33,7 @@ public sealed class ZeroEngine : IDisposable
     private readonly bool[] _trainable;
     private readonly GradientReducer _gradients;
     private readonly GradientNorm _norm;
-    private readonly ShardedAdamW _optimizer;
+    private readonly ShardedOptimizer _optimizer;
     private readonly Action<int> _gatherOverlapped;
 
     /// <summary>Allocates the buffers; parameters are zero until they are loaded. Collective.</summary>
@@ -70,15 +70,15 @@ public sealed class ZeroEngine : IDisposable
         Groups = groups;
         Communicator = communicator;
         Stage = options.Stage;
-        var settings = ShardedAdamW.SettingsOf(plan, groups);
+        var settings = ShardedOptimizer.SettingsOf(plan, groups);
         _trainable = Array.ConvertAll(settings, parameter => !parameter.Frozen);
         OwnedRanges = [.. plan.RangesOf(communicator.Rank).Select(range => new OwnedRange(range, settings[range.Parameter]))];
         _parameters = new AlignedBuffer(plan.TotalElements * sizeof(float));
-        _optimizer = new ShardedAdamW(plan, groups, communicator.Rank, sharded: Stage > 0);
         _norm = new GradientNorm(plan, communicator, _trainable);
         _gradients = Stage < 2 && !options.Deterministic
             ? new FlatGradients(plan, communicator, gather: Stage == 0, options.OverlapComm, _trainable)
             : new StreamedGradients(plan, communicator, gather: Stage == 0, options.OverlapComm, options.Deterministic, _trainable);
+        _optimizer = new ShardedOptimizer(plan, groups, communicator, sharded: Stage > 0, _parameters, _gradients);
         _gatherOverlapped = bucket => GatherParameters(_gradients.OverlapCommunicator!, bucket);
         ReduceGradOperator = new ReduceGradOperator(plan, _gradients);
         if (logger is not null)
@@ -271,12 +271,8 @@ public sealed class ZeroEngine : IDisposable
 
     internal Span<float> ParameterSpan(long flatOffset, int count) => _parameters.Span<float>(flatOffset, count);
 
-    internal Span<float> FirstMoments(long stateOffset, int count) => _optimizer.FirstMoments(stateOffset, count);
-
-    internal Span<float> SecondMoments(long stateOffset, int count) => _optimizer.SecondMoments(stateOffset, count);
-
-    /// <summary>Where the optimizer state of a range of this rank's shard lies.</summary>
-    internal long StateOffset(in ShardRange range) => Stage > 0 ? range.ShardOffset : range.FlatOffset;
+    /// <summary>The optimizer with its state.</summary>
+    internal ShardedOptimizer Optimizer => _optimizer;
 
     /// <summary>Fills in what other ranks own from them, after each has set its own pieces. Collective.</summary>
     internal void GatherParameters()
@@ -289,12 +285,13 @@ public sealed class ZeroEngine : IDisposable
 
     private void Update(in UpdateSettings settings, float gradientScale)
     {
+        _optimizer.Begin(settings, Updates, gradientScale);
         var gather = Stage > 0 && Communicator.Size > 1;
         var pipeline = gather ? _gradients.Pipeline : null;
         pipeline?.Start(_gatherOverlapped);
         for (var bucket = 0; bucket < Plan.Buckets.Count; bucket++)
         {
-            _optimizer.UpdateBucket(bucket, _parameters, _gradients, settings, Updates, gradientScale);
+            _optimizer.UpdateBucket(bucket);
             if (pipeline is not null)
             {
                 pipeline.MarkReady(bucket);

@@ -22,4 +22,7 @@ public sealed record CheckpointGroup
     /// <summary>Added to the root of the second moment.</summary>
     [JsonPropertyName("eps")]
     public required double Epsilon { get; init; }
+
+    /// <summary>Momentum of the optimizers that have one of that name.</summary>
+    public double Momentum { get; init; }
 }

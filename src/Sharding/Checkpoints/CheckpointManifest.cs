@@ -29,6 +29,9 @@ public sealed record CheckpointManifest
     /// <summary>The ZeRO stage it was written at; any stage may load it.</summary>
     public required int Stage { get; init; }
 
+    /// <summary>The optimizer and its states. Null in checkpoints of the first version, which had AdamW only.</summary>
+    public CheckpointOptimizer? Optimizer { get; init; }
+
     /// <summary>Every parameter.</summary>
     public required IReadOnlyList<CheckpointParameter> Parameters { get; init; }
 

@@ -58,7 +58,7 @@ public sealed class CheckpointReader : IDisposable
         }
 
         var values = new float[checked((int)parameter.Shape.Aggregate(1L, (count, length) => checked(count * length)))];
-        Read(CheckpointTensor.Parameter, name, 0, values);
+        Read(CheckpointContent.Parameters, name, 0, values);
         return values;
     }
 
@@ -133,8 +133,8 @@ public sealed class CheckpointReader : IDisposable
         return manifest;
     }
 
-    /// <summary>Reads elements of a parameter or of one of its moments, whichever shards hold them.</summary>
-    internal void Read(CheckpointTensor tensor, string parameter, long start, Span<float> target)
+    /// <summary>Reads elements of a parameter or of one of its optimizer states, whichever shards hold them.</summary>
+    internal void Read(string tensor, string parameter, long start, Span<float> target)
     {
         var position = start;
         var end = start + target.Length;
@@ -159,17 +159,38 @@ public sealed class CheckpointReader : IDisposable
         }
     }
 
+    /// <summary>Reads an optimizer state of a whole tensor, which rank 0's shard holds.</summary>
+    internal void ReadTensorState(string state, string parameter, Span<float> target)
+    {
+        var shard = Manifest.Shards[0];
+        try
+        {
+            var file = FileOf(shard);
+            file.Read(file[$"{state}/{parameter}"], 0, MemoryMarshal.AsBytes(target));
+        }
+        catch (Exception exception) when (exception is SafetensorsException or IOException or UnauthorizedAccessException)
+        {
+            throw new CheckpointException($"Shard '{shard.File}' of checkpoint '{Path}' cannot be read: {exception.Message}", exception);
+        }
+    }
+
+    private SafetensorsFile FileOf(CheckpointShard shard)
+    {
+        if (!_files.TryGetValue(shard.File, out var file))
+        {
+            _files.Add(shard.File, file = SafetensorsFile.Read(FilePath(Path, shard)));
+        }
+
+        return file;
+    }
+
     private static string FilePath(string path, CheckpointShard shard) => System.IO.Path.Combine(path, shard.File);
 
-    private void ReadRange(CheckpointTensor tensor, CheckpointRange range, CheckpointShard shard, long skip, Span<float> target)
+    private void ReadRange(string tensor, CheckpointRange range, CheckpointShard shard, long skip, Span<float> target)
     {
         try
         {
-            if (!_files.TryGetValue(shard.File, out var file))
-            {
-                _files.Add(shard.File, file = SafetensorsFile.Read(FilePath(Path, shard)));
-            }
-
+            var file = FileOf(shard);
             var whole = _parameters.TryGetValue(range.Parameter, out var parameter) && CheckpointContent.IsWhole(range, parameter.Shape);
             file.Read(file[CheckpointContent.Key(tensor, range, whole)], skip * sizeof(float), MemoryMarshal.AsBytes(target));
         }

@@ -18,6 +18,6 @@ public sealed record CheckpointShard
     [JsonPropertyName("crc32c")]
     public required string Checksum { get; init; }
 
-    /// <summary>What it holds: the parameter and both moments of each range.</summary>
+    /// <summary>What it holds: the parameter and the optimizer's states of each range.</summary>
     public required IReadOnlyList<CheckpointRange> Ranges { get; init; }
 }

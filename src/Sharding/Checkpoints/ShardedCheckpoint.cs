@@ -38,7 +38,7 @@ public static partial class ShardedCheckpoint
     /// <param name="path">A checkpoint's directory.</param>
     /// <param name="engine">The engine to fill.</param>
     /// <returns>The manifest, with the run state and the settings the checkpoint was written with.</returns>
-    /// <exception cref="CheckpointException">The checkpoint is damaged or incomplete, or its parameters are not the engine's.</exception>
+    /// <exception cref="CheckpointException">The checkpoint is damaged or incomplete, or its parameters or optimizer are not the engine's.</exception>
     public static CheckpointManifest Load(string path, ZeroEngine engine)
     {
         ArgumentNullException.ThrowIfNull(engine);
@@ -50,6 +50,7 @@ public static partial class ShardedCheckpoint
             {
                 reader = CheckpointReader.Open(path);
                 CheckpointContent.CheckParameters(reader, engine);
+                CheckpointContent.CheckOptimizer(reader, engine);
                 for (var shard = ranks.Rank; shard < reader.Manifest.Shards.Count; shard += ranks.Size)
                 {
                     reader.Verify(reader.Manifest.Shards[shard]);

@@ -26,4 +26,7 @@ public sealed record CustomKeyRule
 
     /// <summary>Added to the root of the second moment.</summary>
     public double? Epsilon { get; init; }
+
+    /// <summary>Momentum of the optimizers that have one of that name.</summary>
+    public double? Momentum { get; init; }
 }

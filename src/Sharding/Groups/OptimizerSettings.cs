@@ -1,8 +1,14 @@
 namespace OrtZero.Sharding;
 
-/// <summary>The optimizer section of a configuration: what every parameter has unless a rule says otherwise.</summary>
+/// <summary>
+/// The optimizer section of a configuration: what every parameter has unless a rule says otherwise. <see cref="For"/> gives the
+/// defaults of an optimizer; options that it does not have are not looked at.
+/// </summary>
 public sealed record OptimizerSettings
 {
+    /// <summary>The names of all optimizers.</summary>
+    public static IReadOnlyList<string> Types { get; } = ["AdamW", "Adam", "SGD", "RMSprop", "Adagrad", "Lion", "LAMB"];
+
     /// <summary>The optimizer's name as PyTorch and MMEngine spell it.</summary>
     public string Type { get; init; } = "AdamW";
 
@@ -24,6 +30,37 @@ public sealed record OptimizerSettings
     /// <summary>Added to the root of the second moment.</summary>
     public double Epsilon { get; init; } = 1e-8;
 
+    /// <summary>What remains of SGD's, RMSprop's and Muon's buffer at each update, in [0, 1).</summary>
+    public double Momentum { get; init; }
+
+    /// <summary>What of a gradient does not enter SGD's buffer, in [0, 1].</summary>
+    public double Dampening { get; init; }
+
+    /// <summary>Whether SGD and Muon look ahead.</summary>
+    public bool Nesterov { get; init; }
+
+    /// <summary>Decay rate of RMSprop's averages, in [0, 1).</summary>
+    public double Alpha { get; init; } = 0.99;
+
+    /// <summary>Whether RMSprop takes the square of the average gradient off.</summary>
+    public bool Centered { get; init; }
+
+    /// <summary>How fast Adagrad's rate falls with the number of updates.</summary>
+    public double LearningRateDecay { get; init; }
+
+    /// <summary>What Adagrad's sums begin with.</summary>
+    public double InitialAccumulatorValue { get; init; }
+
     /// <summary><see cref="WeightDecay"/>, else what PyTorch's optimizer of that name uses: 0.01 for AdamW, 0 for the others.</summary>
     public double EffectiveWeightDecay => WeightDecay ?? (Type == "AdamW" ? 0.01 : 0);
+
+    /// <summary>The settings an optimizer has when only its name is given: PyTorch's, for LAMB and Lion those of the papers' code.</summary>
+    /// <param name="type">One of <see cref="Types"/>.</param>
+    public static OptimizerSettings For(string type) => type switch
+    {
+        "Adagrad" => new OptimizerSettings { Type = type, Epsilon = 1e-10 },
+        "Lion" => new OptimizerSettings { Type = type, Beta2 = 0.99 },
+        "LAMB" => new OptimizerSettings { Type = type, Epsilon = 1e-6 },
+        _ => new OptimizerSettings { Type = type },
+    };
 }

@@ -24,6 +24,9 @@ public sealed record ParameterGroup
     /// <summary>Added to the root of the second moment.</summary>
     public required double Epsilon { get; init; }
 
+    /// <summary>Momentum of the optimizers that have one of that name, in [0, 1).</summary>
+    public double Momentum { get; init; }
+
     /// <summary>The names of its parameters, in model order.</summary>
     public required IReadOnlyList<string> Parameters { get; init; }
 }

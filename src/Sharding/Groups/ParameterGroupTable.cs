@@ -11,13 +11,17 @@ public sealed class ParameterGroupTable
     private readonly Dictionary<string, int> _groupOf;
 
     private ParameterGroupTable(
-        IReadOnlyList<ParameterSettings> parameters, IReadOnlyList<ParameterGroup> groups, IReadOnlyList<string> warnings)
+        OptimizerSettings optimizer, IReadOnlyList<ParameterSettings> parameters, IReadOnlyList<ParameterGroup> groups, IReadOnlyList<string> warnings)
     {
+        Optimizer = optimizer;
         Parameters = parameters;
         Groups = groups;
         Warnings = warnings;
         _groupOf = IndexGroups(parameters, groups);
     }
+
+    /// <summary>The optimizer and its options.</summary>
+    public OptimizerSettings Optimizer { get; }
 
     /// <summary>Every parameter in model order, frozen ones included.</summary>
     public IReadOnlyList<ParameterSettings> Parameters { get; }
@@ -74,7 +78,7 @@ public sealed class ParameterGroupTable
         warnings.AddRange(RuleWarnings.Find(distinct, settings, optimizer, rules, resolver));
         var groups = settings.Where(parameter => !parameter.Frozen).GroupBy(parameter => parameter.Group, StringComparer.Ordinal)
             .Select(ToGroup).ToList();
-        return new ParameterGroupTable(settings, groups, warnings);
+        return new ParameterGroupTable(optimizer, settings, groups, warnings);
     }
 
     private static ParameterSettings SettingsOf(
@@ -99,6 +103,7 @@ public sealed class ParameterGroupTable
             Beta1 = custom?.Beta1 ?? optimizer.Beta1,
             Beta2 = custom?.Beta2 ?? optimizer.Beta2,
             Epsilon = custom?.Epsilon ?? optimizer.Epsilon,
+            Momentum = custom?.Momentum ?? optimizer.Momentum,
             Frozen = pattern is not null,
             Reason = pattern is null ? rule.Reason : $"Frozen by the pattern '{pattern}'.",
         };
@@ -115,6 +120,7 @@ public sealed class ParameterGroupTable
             Beta1 = first.Beta1,
             Beta2 = first.Beta2,
             Epsilon = first.Epsilon,
+            Momentum = first.Momentum,
             Parameters = [.. members.Select(parameter => parameter.Name)],
         };
     }
@@ -173,7 +179,8 @@ public sealed class ParameterGroupTable
             {
                 var member = settings[name];
                 var same = member.LearningRate == group.LearningRate && member.WeightDecay == group.WeightDecay
-                    && member.Beta1 == group.Beta1 && member.Beta2 == group.Beta2 && member.Epsilon == group.Epsilon;
+                    && member.Beta1 == group.Beta1 && member.Beta2 == group.Beta2 && member.Epsilon == group.Epsilon
+                    && member.Momentum == group.Momentum;
                 if (member.Frozen || groupOf[name] >= 0 || !same)
                 {
                     throw new InvalidOperationException($"The parameter '{name}' does not belong into the group '{group.Name}'.");

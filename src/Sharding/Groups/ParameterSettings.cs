@@ -30,6 +30,9 @@ public sealed record ParameterSettings
     /// <summary>Added to the root of the second moment.</summary>
     public required double Epsilon { get; init; }
 
+    /// <summary>Momentum of the optimizers that have one of that name, in [0, 1).</summary>
+    public double Momentum { get; init; }
+
     /// <summary>Whether it keeps its value.</summary>
     public required bool Frozen { get; init; }
 

@@ -8,19 +8,14 @@ namespace OrtZero.Sharding.Internal;
 /// <summary>What of an engine goes into a checkpoint, and back.</summary>
 internal static class CheckpointContent
 {
-    /// <summary>The name of a range's tensor in a shard: "parameters/NAME", with "[start:end]" when it is not the whole tensor.</summary>
-    public static string Key(CheckpointTensor tensor, CheckpointRange range, bool whole)
-    {
-        var kind = tensor switch
-        {
-            CheckpointTensor.FirstMoment => "exp_avg",
-            CheckpointTensor.SecondMoment => "exp_avg_sq",
-            _ => "parameters",
-        };
-        return whole
-            ? $"{kind}/{range.Parameter}"
-            : string.Create(CultureInfo.InvariantCulture, $"{kind}/{range.Parameter}[{range.Start}:{range.Start + range.Length}]");
-    }
+    /// <summary>What stands before the name of a parameter's own elements.</summary>
+    public const string Parameters = "parameters";
+
+    /// <summary>The name of a range's tensor in a shard: "parameters/NAME", with "[start:end]" when it is not the whole tensor, and
+    /// the name of the state in place of "parameters" for optimizer state.</summary>
+    public static string Key(string tensor, CheckpointRange range, bool whole) => whole
+        ? $"{tensor}/{range.Parameter}"
+        : string.Create(CultureInfo.InvariantCulture, $"{tensor}/{range.Parameter}[{range.Start}:{range.Start + range.Length}]");
 
     public static bool IsWhole(CheckpointRange range, long[] shape) =>
         range.Start == 0 && range.Length == shape.Aggregate(1L, (count, length) => count * length);
@@ -30,17 +25,30 @@ internal static class CheckpointContent
     {
         var sources = new List<SafetensorsSource>();
         var ranges = new List<CheckpointRange>();
+        var states = engine.Optimizer.StateNames;
         foreach (var stretch in Merge(engine))
         {
             var planned = engine.Plan.Parameters[stretch.Parameter];
             var range = new CheckpointRange { Parameter = planned.Name, Start = stretch.Start, Length = stretch.Length };
             ranges.Add(range);
-            sources.Add(Source(CheckpointTensor.Parameter, range, planned, stretch.FlatOffset, engine.ParameterSpan));
-            sources.Add(Source(CheckpointTensor.FirstMoment, range, planned, stretch.StateOffset, engine.FirstMoments));
-            sources.Add(Source(CheckpointTensor.SecondMoment, range, planned, stretch.StateOffset, engine.SecondMoments));
+            sources.Add(Source(Parameters, range, planned, (position, count) => engine.ParameterSpan(stretch.FlatOffset + position, count)));
+            for (var index = 0; index < states.Count; index++)
+            {
+                var state = index;
+                if (engine.Optimizer.HasState(state, stretch.Parameter))
+                {
+                    sources.Add(Source(states[state], range, planned, (position, count) =>
+                        engine.Optimizer.State(state, stretch.Parameter, stretch.Start + position, count)));
+                }
+            }
         }
 
         var rank = engine.Communicator.Rank;
+        if (rank == 0)
+        {
+            sources.AddRange(engine.Optimizer.TensorStates.Select(state => Source(engine, state)));
+        }
+
         var file = string.Create(CultureInfo.InvariantCulture, $"shard-{rank:D5}-of-{engine.Communicator.Size:D5}.safetensors");
         var (length, checksum) = SafetensorsWriter.Write(storage, Path.Combine(directory, file), sources, metadata: null);
         return new CheckpointShard { Rank = rank, File = file, Bytes = length, Checksum = ManifestFile.Hexadecimal(checksum), Ranges = ranges };
@@ -58,6 +66,7 @@ internal static class CheckpointContent
             Updates = engine.Updates,
             WorldSize = engine.Communicator.Size,
             Stage = engine.Stage,
+            Optimizer = new CheckpointOptimizer { Type = engine.Optimizer.Type, States = StatesOf(engine) },
             Parameters = [.. engine.Plan.Parameters.Select(parameter => new CheckpointParameter
             {
                 Name = parameter.Name, Shape = parameter.Shape, Group = groupOf[parameter.Name],
@@ -69,6 +78,7 @@ internal static class CheckpointContent
                 WeightDecay = group.WeightDecay,
                 Betas = [group.Beta1, group.Beta2],
                 Epsilon = group.Epsilon,
+                Momentum = group.Momentum,
             })],
             Shards = shards,
             RunState = state.RootElement.Clone(),
@@ -106,16 +116,54 @@ internal static class CheckpointContent
     {
         foreach (var (range, settings) in engine.OwnedRanges)
         {
-            reader.Read(CheckpointTensor.Parameter, settings.Name, range.Start, engine.ParameterSpan(range.FlatOffset, range.Length));
+            reader.Read(Parameters, settings.Name, range.Start, engine.ParameterSpan(range.FlatOffset, range.Length));
         }
 
+        var states = engine.Optimizer.StateNames;
         foreach (var range in engine.Stage > 0 ? engine.OwnedRanges.Select(owned => owned.Range) : engine.Plan.AllRanges())
         {
             var name = engine.Plan.Parameters[range.Parameter].Name;
-            var offset = engine.StateOffset(range);
-            reader.Read(CheckpointTensor.FirstMoment, name, range.Start, engine.FirstMoments(offset, range.Length));
-            reader.Read(CheckpointTensor.SecondMoment, name, range.Start, engine.SecondMoments(offset, range.Length));
+            for (var state = 0; state < states.Count; state++)
+            {
+                if (engine.Optimizer.HasState(state, range.Parameter))
+                {
+                    reader.Read(states[state], name, range.Start, engine.Optimizer.State(state, range.Parameter, range.Start, range.Length));
+                }
+            }
         }
+
+        foreach (var state in engine.Optimizer.TensorStates)
+        {
+            reader.ReadTensorState(state.Name, engine.Plan.Parameters[state.Parameter].Name, state.Values);
+        }
+    }
+
+    /// <summary>Refuses a checkpoint of another optimizer, whose state says nothing to this one.</summary>
+    public static void CheckOptimizer(CheckpointReader reader, ZeroEngine engine)
+    {
+        var kept = reader.Manifest.Optimizer ?? new CheckpointOptimizer { Type = "AdamW", States = AdamStates.Names };
+        if (kept.Type != engine.Optimizer.Type)
+        {
+            throw new CheckpointException(
+                $"Checkpoint '{reader.Path}' was written by the optimizer {kept.Type}, but optim_wrapper.optimizer.type is \"{engine.Optimizer.Type}\": set it to \"{kept.Type}\", or begin a new run from the exported model.");
+        }
+
+        if (StatesOf(engine).FirstOrDefault(state => !kept.States.Contains(state)) is { } missing)
+        {
+            throw new CheckpointException(
+                $"Checkpoint '{reader.Path}' holds no '{missing}' of the optimizer {kept.Type}, which the options of optim_wrapper.optimizer ask for: resume with the options it was written with.");
+        }
+    }
+
+    private static List<string> StatesOf(ZeroEngine engine)
+    {
+        var optimizer = engine.Optimizer;
+        var parameters = Enumerable.Range(0, engine.Plan.Parameters.Count).ToList();
+        return
+        [
+            .. optimizer.StateNames.Where((_, state) => parameters.Exists(parameter => optimizer.HasState(state, parameter))),
+            .. optimizer.TensorStates.Select(state => state.Name).Distinct(),
+        ];
     }
 
     // Neighbouring buckets of one rank touch only when it is alone; then a tensor becomes one range again.
@@ -130,15 +178,14 @@ internal static class CheckpointContent
             }
             else
             {
-                merged.Add(new Stretch(range.Parameter, range.Start, range.Length, range.FlatOffset, engine.StateOffset(range)));
+                merged.Add(new Stretch(range.Parameter, range.Start, range.Length, range.FlatOffset));
             }
         }
 
         return merged;
     }
 
-    private static SafetensorsSource Source(
-        CheckpointTensor tensor, CheckpointRange range, PlannedParameter planned, long offset, FloatBuffer buffer)
+    private static SafetensorsSource Source(string tensor, CheckpointRange range, PlannedParameter planned, FloatBuffer buffer)
     {
         var whole = IsWhole(range, planned.Shape);
         return new SafetensorsSource(
@@ -151,13 +198,20 @@ internal static class CheckpointContent
                 const int Chunk = 1 << 24;
                 for (var position = 0L; position < range.Length; position += Chunk)
                 {
-                    var count = (int)Math.Min(Chunk, range.Length - position);
-                    stream.Write(MemoryMarshal.AsBytes(buffer(offset + position, count)));
+                    stream.Write(MemoryMarshal.AsBytes(buffer(position, (int)Math.Min(Chunk, range.Length - position))));
                 }
             });
     }
 
-    private delegate Span<float> FloatBuffer(long offset, int count);
+    private static SafetensorsSource Source(ZeroEngine engine, TensorState state) => new(
+        $"{state.Name}/{engine.Plan.Parameters[state.Parameter].Name}",
+        TensorElementType.Float,
+        [state.Values.Length],
+        state.Values.Length * sizeof(float),
+        stream => stream.Write(MemoryMarshal.AsBytes(state.Values.AsSpan())));
 
-    private readonly record struct Stretch(int Parameter, long Start, long Length, long FlatOffset, long StateOffset);
+    // The position counts from the start of the range.
+    private delegate Span<float> FloatBuffer(long position, int count);
+
+    private readonly record struct Stretch(int Parameter, long Start, long Length, long FlatOffset);
 }

@@ -7,6 +7,15 @@ namespace OrtZero.Sharding.Tests.Support;
 internal sealed class TestModel
 {
     public TestModel(ParamwiseRules? rules = null, IReadOnlyList<string>? frozen = null, params (string Name, long[] Shape, ParameterKind Kind)[] parameters)
+        : this(new OptimizerSettings { LearningRate = 2e-2, WeightDecay = 0.1, Beta1 = 0.9, Beta2 = 0.95 }, rules, frozen, parameters)
+    {
+    }
+
+    public TestModel(
+        OptimizerSettings optimizer,
+        ParamwiseRules? rules,
+        IReadOnlyList<string>? frozen = null,
+        params (string Name, long[] Shape, ParameterKind Kind)[] parameters)
     {
         Parameters = parameters.Length > 0 ? parameters :
         [
@@ -22,7 +31,7 @@ internal sealed class TestModel
         ];
         Groups = ParameterGroupTable.Resolve(
             [.. Parameters.Select(parameter => new ParameterDescription(parameter.Name, parameter.Shape, parameter.Kind))],
-            new OptimizerSettings { LearningRate = 2e-2, WeightDecay = 0.1, Beta1 = 0.9, Beta2 = 0.95 },
+            optimizer,
             rules,
             frozen ?? []);
     }

@@ -1,4 +1,6 @@
+using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
+using System.Numerics;
 using OrtZero.Mpi;
 
 namespace OrtZero.Sharding.Tests.Support;
@@ -68,31 +70,11 @@ internal sealed class ThreadCommunicator : ICommunicator
         Leave();
     }
 
-    public void AllReduce(Span<float> data, ReduceOperation operation)
-    {
-        Exchange("all-reduce", data.ToArray());
-        for (var element = 0; element < data.Length; element++)
-        {
-            var sum = Slot<float>(0)[element];
-            for (var rank = 1; rank < Size; rank++)
-            {
-                sum = operation switch
-                {
-                    ReduceOperation.Max => Math.Max(sum, Slot<float>(rank)[element]),
-                    ReduceOperation.Min => Math.Min(sum, Slot<float>(rank)[element]),
-                    _ => sum + Slot<float>(rank)[element],
-                };
-            }
+    public void AllReduce(Span<float> data, ReduceOperation operation) => Combine(data, operation);
 
-            data[element] = sum;
-        }
+    public void AllReduce(Span<double> data, ReduceOperation operation) => Combine(data, operation);
 
-        Leave();
-    }
-
-    public void AllReduce(Span<double> data, ReduceOperation operation) => throw new NotSupportedException();
-
-    public void AllReduce(Span<long> data, ReduceOperation operation) => throw new NotSupportedException();
+    public void AllReduce(Span<long> data, ReduceOperation operation) => Combine(data, operation);
 
     public void ReduceScatter(Span<float> buffer)
     {
@@ -161,9 +143,15 @@ internal sealed class ThreadCommunicator : ICommunicator
         Leave();
     }
 
-    public void Send(ReadOnlySpan<byte> data, int destination, int tag) => throw new NotSupportedException();
+    public void Send(ReadOnlySpan<byte> data, int destination, int tag) =>
+        _group.Messages(Rank, destination, tag).Add(data.ToArray(), _group.Cancellation.Token);
 
-    public int Receive(Span<byte> data, int source, int tag) => throw new NotSupportedException();
+    public int Receive(Span<byte> data, int source, int tag)
+    {
+        var message = _group.Messages(source, Rank, tag).Take(_group.Cancellation.Token);
+        message.CopyTo(data);
+        return message.Length;
+    }
 
     public ICommunicator Duplicate()
     {
@@ -183,6 +171,29 @@ internal sealed class ThreadCommunicator : ICommunicator
 
     public void Dispose()
     {
+    }
+
+    private void Combine<T>(Span<T> data, ReduceOperation operation)
+        where T : INumber<T>
+    {
+        Exchange("all-reduce", data.ToArray());
+        for (var element = 0; element < data.Length; element++)
+        {
+            var sum = Slot<T>(0)[element];
+            for (var rank = 1; rank < Size; rank++)
+            {
+                sum = operation switch
+                {
+                    ReduceOperation.Max => T.Max(sum, Slot<T>(rank)[element]),
+                    ReduceOperation.Min => T.Min(sum, Slot<T>(rank)[element]),
+                    _ => sum + Slot<T>(rank)[element],
+                };
+            }
+
+            data[element] = sum;
+        }
+
+        Leave();
     }
 
     private void Exchange(string name, Array own)
@@ -218,8 +229,19 @@ internal sealed class ThreadCommunicator : ICommunicator
 
         public Group? Duplicate { get; set; }
 
+        private readonly ConcurrentDictionary<(int, int, int), BlockingCollection<byte[]>> _messages = new();
+
+        /// <summary>What was sent and not yet received. A send waits, as a large one of MPI does, until it is received.</summary>
+        public BlockingCollection<byte[]> Messages(int source, int destination, int tag) =>
+            _messages.GetOrAdd((source, destination, tag), _ => new BlockingCollection<byte[]>(1));
+
         public void Dispose()
         {
+            foreach (var messages in _messages.Values)
+            {
+                messages.Dispose();
+            }
+
             Gate.Dispose();
             Cancellation.Dispose();
         }

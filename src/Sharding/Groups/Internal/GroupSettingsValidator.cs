@@ -7,7 +7,7 @@ internal static class GroupSettingsValidator
     {
         NotNegative("optimizer.lr", optimizer.LearningRate);
         NotNegative("optimizer.weight_decay", optimizer.WeightDecay);
-        Moments("optimizer", optimizer.Beta1, optimizer.Beta2, optimizer.Epsilon);
+        Moments("optimizer", optimizer.Beta1, optimizer.Beta2, optimizer.Epsilon, optimizer.Momentum);
         NotNegative("paramwise_cfg.bias_lr_mult", rules.BiasLrMult);
         NotNegative("paramwise_cfg.dcn_offset_lr_mult", rules.DcnOffsetLrMult);
         NotNegative("paramwise_cfg.flat_decay_mult", rules.FlatDecayMult);
@@ -27,7 +27,7 @@ internal static class GroupSettingsValidator
             NotNegative($"{place}.lr", rule.Lr);
             NotNegative($"{place}.weight_decay", rule.WeightDecay);
             DecayMultiplier($"{place}.decay_mult", rule.DecayMult, optimizer);
-            Moments(place, rule.Beta1, rule.Beta2, rule.Epsilon);
+            Moments(place, rule.Beta1, rule.Beta2, rule.Epsilon, rule.Momentum);
         }
     }
 
@@ -41,11 +41,12 @@ internal static class GroupSettingsValidator
         }
     }
 
-    private static void Moments(string place, double? beta1, double? beta2, double? epsilon)
+    private static void Moments(string place, double? beta1, double? beta2, double? epsilon, double? momentum)
     {
         Fraction($"{place}.betas[0]", beta1);
         Fraction($"{place}.betas[1]", beta2);
         NotNegative($"{place}.eps", epsilon);
+        Fraction($"{place}.momentum", momentum);
     }
 
     private static void NotNegative(string name, double? value)

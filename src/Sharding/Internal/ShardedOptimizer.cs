@@ -1,0 +1,202 @@
+using OrtZero.Mpi;
+using OrtZero.Runtime;
+
+namespace OrtZero.Sharding.Internal;
+
+/// <summary>
+/// Runs an optimizer over the ranges a rank updates, its own shard (from stage 1) or everything (stage 0), each range with the
+/// settings of the parameter it was cut from, and keeps the optimizer's state.
+/// </summary>
+internal sealed class ShardedOptimizer : IDisposable
+{
+    private readonly PartitionPlan _plan;
+    private readonly ICommunicator _communicator;
+    private readonly bool _sharded;
+    private readonly Optimizer _optimizer;
+    private readonly ShardRange[] _all;
+    private readonly StateLayout[] _layouts;
+    private readonly AlignedBuffer?[] _states = new AlignedBuffer?[Optimizer.MaxStates];
+    private readonly ShardRange[] _ranges;
+    private readonly StateOffsets[] _offsets;
+    private readonly int[] _groups;
+    private readonly ParameterSettings[] _settings;
+    private readonly int[] _firstOfBucket;
+    private readonly OptimizerPass _pass;
+    private readonly AlignedBuffer _parameters;
+    private readonly GradientReducer _gradients;
+    private UpdateSettings _update;
+    private long _updateNumber;
+    private float _gradientScale;
+
+    public ShardedOptimizer(
+        PartitionPlan plan, ParameterGroupTable groups, ICommunicator communicator, bool sharded, AlignedBuffer parameters, GradientReducer gradients)
+    {
+        _plan = plan;
+        _communicator = communicator;
+        _sharded = sharded;
+        _parameters = parameters;
+        _gradients = gradients;
+        Type = groups.Optimizer.Type;
+        _settings = SettingsOf(plan, groups);
+        _optimizer = OptimizerFactory.Create(groups.Optimizer, plan);
+        _all = [.. sharded ? plan.RangesOf(communicator.Rank) : plan.AllRanges()];
+        _layouts = [.. _optimizer.StateNames.Select((_, state) => new StateLayout(_all, range => _optimizer.HasState(state, _settings[range.Parameter]), sharded ? plan.ShardElements : plan.TotalElements))];
+        for (var state = 0; state < _layouts.Length; state++)
+        {
+            if (_layouts[state].Elements > 0)
+            {
+                _states[state] = new AlignedBuffer(_layouts[state].Elements * sizeof(float));
+                Fill(_states[state]!, _layouts[state].Elements, _optimizer.InitialState(state));
+            }
+        }
+
+        var trained = Enumerable.Range(0, _all.Length).Where(index => IsTrained(_all[index].Parameter)).ToArray();
+        _ranges = Array.ConvertAll(trained, index => _all[index]);
+        _offsets = Array.ConvertAll(trained, index => new StateOffsets(_layouts, index));
+        _groups = Array.ConvertAll(_ranges, range => groups.GroupOf(_settings[range.Parameter].Name));
+        _firstOfBucket = new int[plan.Buckets.Count + 1];
+        foreach (var range in _ranges)
+        {
+            _firstOfBucket[range.Bucket + 1]++;
+        }
+
+        for (var bucket = 0; bucket < plan.Buckets.Count; bucket++)
+        {
+            _firstOfBucket[bucket + 1] += _firstOfBucket[bucket];
+        }
+
+        _pass = new OptimizerPass(this, plan, communicator, sharded);
+    }
+
+    /// <summary>The optimizer's name.</summary>
+    public string Type { get; }
+
+    /// <summary>The names of its element-wise states.</summary>
+    public IReadOnlyList<string> StateNames => _optimizer.StateNames;
+
+    /// <summary>Its states of whole tensors.</summary>
+    public IReadOnlyList<TensorState> TensorStates => _optimizer.TensorStates;
+
+    /// <summary>The bytes of the optimizer's state on this rank.</summary>
+    public long ByteLength => _states.Sum(state => state?.ByteLength ?? 0) + _optimizer.ByteLength;
+
+    /// <summary>The number of ranges of trained parameters.</summary>
+    public int Count => _ranges.Length;
+
+    /// <summary>The settings of every planned parameter, in plan order.</summary>
+    /// <exception cref="ShardingException">The table lacks a parameter or knows it with another shape.</exception>
+    public static ParameterSettings[] SettingsOf(PartitionPlan plan, ParameterGroupTable groups)
+    {
+        var byName = groups.Parameters.ToDictionary(parameter => parameter.Name, StringComparer.Ordinal);
+        return [.. plan.Parameters.Select(planned =>
+        {
+            if (!byName.TryGetValue(planned.Name, out var settings))
+            {
+                throw new ShardingException(
+                    $"Parameter '{planned.Name}' has no settings: resolve the parameter groups over all parameters of the plan.");
+            }
+
+            return settings.Shape.AsSpan().SequenceEqual(planned.Shape)
+                ? settings
+                : throw new ShardingException(
+                    $"Parameter '{planned.Name}' is planned as [{string.Join(", ", planned.Shape)}] but its settings are for [{string.Join(", ", settings.Shape)}].");
+        })];
+    }
+
+    /// <summary>Begins an update: whatever the optimizer must know of whole tensors is found out. Collective.</summary>
+    /// <param name="settings">The rates and decays of this update.</param>
+    /// <param name="update">The number of this update, from 1.</param>
+    /// <param name="gradientScale">What gradients are multiplied by: divisor and clipping in one factor.</param>
+    public void Begin(in UpdateSettings settings, long update, float gradientScale)
+    {
+        _update = settings;
+        _updateNumber = update;
+        _gradientScale = gradientScale;
+        _optimizer.Prepare(_pass);
+    }
+
+    /// <summary>Updates the ranges that lie in one bucket.</summary>
+    public void UpdateBucket(int bucket)
+    {
+        for (var index = _firstOfBucket[bucket]; index < _firstOfBucket[bucket + 1]; index++)
+        {
+            _optimizer.Update(ContextOf(index));
+        }
+    }
+
+    /// <summary>A range with everything its update depends on.</summary>
+    public RangeContext ContextOf(int index)
+    {
+        ref readonly var range = ref _ranges[index];
+        ref readonly var offsets = ref _offsets[index];
+        var settings = _settings[range.Parameter];
+        var group = _groups[index];
+        var momentum = _update.Momenta?[group];
+        return new RangeContext
+        {
+            Weights = _parameters.Span<float>(range.FlatOffset, range.Length),
+            Gradients = _gradients.Span(range.FlatOffset, range.Length),
+            First = Slice(0, offsets.First, range.Length),
+            Second = Slice(1, offsets.Second, range.Length),
+            Third = Slice(2, offsets.Third, range.Length),
+            Parameter = range.Parameter,
+            Start = range.Start,
+            Settings = settings,
+            LearningRate = _update.LearningRates[group],
+            WeightDecay = _update.WeightDecays[group],
+            Beta1 = momentum ?? settings.Beta1,
+            Momentum = momentum ?? settings.Momentum,
+            GradientScale = _gradientScale,
+            Update = _updateNumber,
+        };
+    }
+
+    /// <summary>Whether a parameter is trained.</summary>
+    public bool IsTrained(int parameter) => !_settings[parameter].Frozen;
+
+    /// <summary>Block sums over the ranges of <see cref="ContextOf"/>.</summary>
+    public BlockSums CreateSums() => new(_plan, _sharded ? _communicator : null, _ranges);
+
+    /// <summary>Whether a parameter has a state.</summary>
+    public bool HasState(int state, int parameter) => _optimizer.HasState(state, _settings[parameter]);
+
+    /// <summary>A stretch of a state of a parameter, which this rank must hold as one range.</summary>
+    /// <param name="state">The index of the state.</param>
+    /// <param name="parameter">The index of the parameter.</param>
+    /// <param name="start">The first element, counted from the start of the tensor.</param>
+    /// <param name="count">The number of elements.</param>
+    public Span<float> State(int state, int parameter, long start, int count)
+    {
+        var offset = _layouts[state].Find(_all, parameter, start);
+        return _states[state]!.Span<float>(offset, count);
+    }
+
+    public void Dispose()
+    {
+        foreach (var state in _states)
+        {
+            state?.Dispose();
+        }
+
+        _optimizer.Dispose();
+    }
+
+    private Span<float> Slice(int state, long offset, int count) => offset < 0 ? default : _states[state]!.Span<float>(offset, count);
+
+    private static void Fill(AlignedBuffer buffer, long elements, float value)
+    {
+        for (var position = 0L; value != 0 && position < elements; position += int.MaxValue)
+        {
+            buffer.Span<float>(position, (int)Math.Min(int.MaxValue, elements - position)).Fill(value);
+        }
+    }
+
+    private readonly struct StateOffsets(StateLayout[] layouts, int range)
+    {
+        public long First { get; } = layouts.Length > 0 ? layouts[0].OffsetOf(range) : -1;
+
+        public long Second { get; } = layouts.Length > 1 ? layouts[1].OffsetOf(range) : -1;
+
+        public long Third { get; } = layouts.Length > 2 ? layouts[2].OffsetOf(range) : -1;
+    }
+}

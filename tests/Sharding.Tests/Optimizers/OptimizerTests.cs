@@ -1,0 +1,169 @@
+using OrtZero.Mpi;
+using OrtZero.Sharding.Internal;
+using OrtZero.Sharding.Tests.Support;
+
+namespace OrtZero.Sharding.Tests.Optimizers;
+
+public sealed class OptimizerTests : IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+
+    public static TheoryData<string> Cases() => [.. OptimizerCase.All.Keys];
+
+    public void Dispose() => _folder.Dispose();
+
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void Training_follows_the_paper_in_float64(string name)
+    {
+        var (settings, formula, tolerance) = OptimizerCase.All[name];
+        var job = new OptimizerJob(settings);
+
+        TestModel.AssertClose(job.Reference(6, formula), job.Train(1, 1, 6), tolerance);
+    }
+
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void World_size_stage_and_bucket_size_change_no_bit(string name)
+    {
+        var job = new OptimizerJob(OptimizerCase.All[name].Settings);
+        var expected = job.Train(1, 0, 4, bucket: 1 << 20);
+
+        foreach (var (world, stage, bucket) in new[] { (1, 1, 300L), (2, 0, 1000L), (2, 1, 700L), (4, 1, 1L), (4, 2, 4096L) })
+        {
+            TestModel.AssertSameBits(expected, job.Train(world, stage, 4, bucket));
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void A_checkpoint_goes_on_at_another_world_size_and_stage(string name)
+    {
+        var job = new OptimizerJob(OptimizerCase.All[name].Settings);
+        var expected = job.Train(1, 1, 5);
+
+        foreach (var (world, stage, nextWorld, nextStage) in new[] { (2, 1, 4, 2), (4, 1, 1, 0), (2, 0, 2, 1), (1, 1, 2, 0) })
+        {
+            var path = ThreadCommunicator.Run(world, ranks =>
+            {
+                using var engine = job.Model.Engine(ranks, stage, 700);
+                job.Continue(engine, 0, 3);
+                return ShardedCheckpoint.Save(_folder.Path, 3, engine, "{}");
+            })[0];
+            var resumed = ThreadCommunicator.Run(nextWorld, ranks =>
+            {
+                using var engine = job.Model.Engine(ranks, nextStage, 500);
+                ShardedCheckpoint.Load(path, engine);
+                job.Continue(engine, 3, 2);
+                return job.Model.Snapshot(engine);
+            });
+            Assert.All(resumed, parameters => TestModel.AssertSameBits(expected, parameters));
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void An_update_allocates_nothing(string name)
+    {
+        var job = new OptimizerJob(OptimizerCase.All[name].Settings);
+        using var engine = job.Model.Engine(new SingleProcessCommunicator(), 1);
+        var gradients = job.Model.Trainable().Select(parameter => (parameter, job.Model.Gradient(parameter, 0, 0))).ToArray();
+        var settings = job.Model.Settings(1, maxNorm: 1);
+        Update();
+        Update();
+
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        Update();
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+
+        void Update()
+        {
+            engine.BeginMicroBatch(first: true, last: true);
+            foreach (var (parameter, gradient) in gradients)
+            {
+                engine.Accumulate(parameter, gradient);
+            }
+
+            engine.Step(settings);
+        }
+    }
+
+    [Fact]
+    public void A_checkpoint_of_another_optimizer_is_refused_by_name()
+    {
+        var path = Save(OptimizerCase.All["SGD with momentum"].Settings);
+        using var engine = new OptimizerJob(OptimizerCase.All["Lion"].Settings).Model.Engine(new SingleProcessCommunicator(), 1);
+
+        var message = Assert.Throws<CheckpointException>(() => ShardedCheckpoint.Load(path, engine)).Message;
+
+        Assert.Contains("written by the optimizer SGD, but optim_wrapper.optimizer.type is \"Lion\"", message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_checkpoint_without_a_state_that_the_options_ask_for_is_refused()
+    {
+        var path = Save(OptimizerCase.All["SGD"].Settings);
+        using var engine = new OptimizerJob(OptimizerCase.All["SGD with momentum"].Settings).Model.Engine(new SingleProcessCommunicator(), 1);
+
+        var message = Assert.Throws<CheckpointException>(() => ShardedCheckpoint.Load(path, engine)).Message;
+
+        Assert.Contains("holds no 'momentum_buffer' of the optimizer SGD", message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_checkpoint_from_before_there_was_a_choice_is_one_of_AdamW()
+    {
+        var job = new OptimizerJob(OptimizerCase.All["AdamW"].Settings);
+        var path = Save(OptimizerCase.All["AdamW"].Settings);
+        ManifestFile.Write(path, ManifestFile.Read(path) with { Optimizer = null }, DurableStorage.Disk);
+
+        using var engine = job.Model.Engine(new SingleProcessCommunicator(), 1);
+        ShardedCheckpoint.Load(path, engine);
+        job.Continue(engine, 2, 2);
+
+        TestModel.AssertSameBits(job.Train(1, 1, 4), job.Model.Snapshot(engine));
+    }
+
+    [Fact]
+    public void Memory_is_reserved_only_for_states_that_parameters_have()
+    {
+        long StateBytes(string name)
+        {
+            using var engine = new OptimizerJob(OptimizerCase.All[name].Settings).Model.Engine(new SingleProcessCommunicator(), 1);
+            return engine.Memory.OptimizerState;
+        }
+
+        Assert.Equal(0, StateBytes("SGD"));
+        Assert.Equal(StateBytes("AdamW"), 2 * StateBytes("Lion"));
+        Assert.Equal(StateBytes("AdamW"), 2 * StateBytes("RMSprop"));
+    }
+
+    [Fact]
+    public void A_schedule_of_the_momentum_moves_beta1_or_momentum()
+    {
+        foreach (var (name, change) in new (string, Func<ParameterSettings, ParameterSettings>)[]
+            { ("AdamW", settings => settings with { Beta1 = 0.6 }), ("SGD with momentum", settings => settings with { Momentum = 0.6 }) })
+        {
+            var (settings, formula, tolerance) = OptimizerCase.All[name];
+            var job = new OptimizerJob(settings);
+            using var engine = job.Model.Engine(new SingleProcessCommunicator(), 1);
+            for (var update = 0; update < 3; update++)
+            {
+                job.Model.Accumulate(engine, update, OptimizerJob.MicroBatches);
+                var update0 = job.Model.Settings(OptimizerJob.MicroBatches, 10, 1 - (0.1 * update));
+                engine.Step(update0 with { Momenta = [.. job.Model.Groups.Groups.Select(_ => 0.6)] });
+            }
+
+            var expected = job.Reference(3, (w, g, state, parameter, t) => formula(w, g, state, change(parameter), t));
+            TestModel.AssertClose(expected, job.Model.Snapshot(engine), tolerance);
+        }
+    }
+
+    private string Save(OptimizerSettings settings)
+    {
+        var job = new OptimizerJob(settings);
+        using var engine = job.Model.Engine(new SingleProcessCommunicator(), 1);
+        job.Continue(engine, 0, 2);
+        return ShardedCheckpoint.Save(_folder.Path, 2, engine, "{}");
+    }
+}
