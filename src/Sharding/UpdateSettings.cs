@@ -16,6 +16,6 @@ public readonly record struct UpdateSettings
     /// <summary>The weight decay of each group of <see cref="ParameterGroupTable.Groups"/> for this update.</summary>
     public required IReadOnlyList<double> WeightDecays { get; init; }
 
-    /// <summary>The momentum (Adam's beta1) of each group for this update. Null: that of the group.</summary>
+    /// <summary>The momentum of each group (Adam's beta1 where the optimizer has none of that name) for this update. Null: that of the group.</summary>
     public IReadOnlyList<double>? Momenta { get; init; }
 }

@@ -33,6 +33,9 @@ public sealed record OptimizerSettings
     /// <summary>What remains of SGD's, RMSprop's and Muon's buffer at each update, in [0, 1).</summary>
     public double Momentum { get; init; }
 
+    /// <summary>Whether the optimizer has a momentum of that name; schedules of the momentum move it, else Adam's beta1.</summary>
+    public bool HasMomentum => Type is "SGD" or "RMSprop" or "Muon";
+
     /// <summary>What of a gradient does not enter SGD's buffer, in [0, 1].</summary>
     public double Dampening { get; init; }
 

@@ -12,6 +12,7 @@ internal sealed class ShardedOptimizer : IDisposable
     private readonly PartitionPlan _plan;
     private readonly ICommunicator _communicator;
     private readonly bool _sharded;
+    private readonly bool _hasMomentum;
     private readonly Optimizer _optimizer;
     private readonly ShardRange[] _all;
     private readonly StateLayout[] _layouts;
@@ -37,6 +38,7 @@ internal sealed class ShardedOptimizer : IDisposable
         _parameters = parameters;
         _gradients = gradients;
         Type = groups.Optimizer.Type;
+        _hasMomentum = groups.Optimizer.HasMomentum;
         _settings = SettingsOf(plan, groups);
         _optimizer = OptimizerFactory.Create(groups.Optimizer, plan);
         _all = [.. sharded ? plan.RangesOf(communicator.Rank) : plan.AllRanges()];
@@ -144,7 +146,7 @@ internal sealed class ShardedOptimizer : IDisposable
             Settings = settings,
             LearningRate = _update.LearningRates[group],
             WeightDecay = _update.WeightDecays[group],
-            Beta1 = momentum ?? settings.Beta1,
+            Beta1 = _hasMomentum ? settings.Beta1 : momentum ?? settings.Beta1,
             Momentum = momentum ?? settings.Momentum,
             GradientScale = _gradientScale,
             Update = _updateNumber,

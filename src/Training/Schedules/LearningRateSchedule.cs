@@ -59,7 +59,7 @@ public sealed class LearningRateSchedule
             [.. groups.Groups.Select(group => group.Name)],
             [
                 [.. groups.Groups.Select(group => group.LearningRate)],
-                [.. groups.Groups.Select(group => group.Beta1)],
+                [.. groups.Groups.Select(group => groups.Optimizer.HasMomentum ? group.Momentum : group.Beta1)],
                 [.. groups.Groups.Select(group => group.WeightDecay)],
             ],
             epochLength,
