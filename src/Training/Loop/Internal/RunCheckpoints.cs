@@ -32,9 +32,14 @@ internal sealed class RunCheckpoints(TrainingConfiguration configuration, ZeroEn
             return 0;
         }
 
-        var manifest = ShardedCheckpoint.Load(path, engine);
-        var state = RunState.Parse(path, manifest.RunState);
-        _savedAt = state.IterationFor(path, engine.Communicator.Size, configuration.MicroBatchSize);
+        // Every rank fails if one does; agreeing on it lets one of them say so and all end in order.
+        var state = RankAgreement.Run(engine.Communicator, () =>
+        {
+            var manifest = ShardedCheckpoint.Load(path, engine);
+            var loaded = RunState.Parse(path, manifest.RunState);
+            _savedAt = loaded.IterationFor(path, engine.Communicator.Size, configuration.MicroBatchSize);
+            return loaded;
+        });
         Schedule = state.Iteration == _savedAt ? state.Schedule : null;
         if (state.Schedule is not null && Schedule is null && engine.Communicator.Rank == 0)
         {
@@ -59,7 +64,17 @@ internal sealed class RunCheckpoints(TrainingConfiguration configuration, ZeroEn
     internal void Save(long iteration, ScheduleState? schedule)
     {
         var state = new RunState(iteration, engine.Communicator.Size, configuration.MicroBatchSize, configuration.Model.Path, schedule);
-        Newest = ShardedCheckpoint.Save(_folder, iteration, engine, state.ToJson());
+        Newest = RankAgreement.Run(engine.Communicator, () =>
+        {
+            try
+            {
+                return ShardedCheckpoint.Save(_folder, iteration, engine, state.ToJson());
+            }
+            catch (CheckpointException exception)
+            {
+                throw new TrainingException($"{exception.Message} The checkpoints written before are whole.", exception);
+            }
+        });
         _savedAt = iteration;
         if (engine.Communicator.Rank == 0)
         {
