@@ -16,10 +16,18 @@ internal static class SessionSettings
             configuration.Randomness.Deterministic ? configuration.Execution with { IntraOpThreads = 1 } : configuration.Execution,
             communicator);
 
-    internal static OrtSessionOptions Create(OrtEnvironment environment, ExecutionSection execution, ICommunicator communicator) => new(environment)
+    internal static OrtSessionOptions Create(OrtEnvironment environment, ExecutionSection execution, ICommunicator communicator)
     {
-        IntraOpThreads = execution.IntraOpThreads ?? Math.Max(1, Environment.ProcessorCount / communicator.LocalSize),
-        InterOpThreads = 1,
-        GraphOptimizationLevel = GraphOptimizationLevel.All,
-    };
+        var options = new OrtSessionOptions(environment)
+        {
+            IntraOpThreads = execution.IntraOpThreads ?? Math.Max(1, Environment.ProcessorCount / communicator.LocalSize),
+            InterOpThreads = 1,
+            GraphOptimizationLevel = GraphOptimizationLevel.All,
+        };
+
+        // Idle threads spin until the next operator comes. By default they do so for long, and whoever else wants the core, such
+        // as the communication thread or another program, waits; this is enough to bridge the gap between two operators.
+        options.SetConfig("session.intra_op.spin_duration_us", "50");
+        return options;
+    }
 }
