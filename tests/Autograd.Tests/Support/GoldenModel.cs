@@ -35,6 +35,9 @@ internal sealed class GoldenModel
         new TrainingGraphBuilder(new GradientOptions { FusedKernels = fused })
             .Build(Model, Ort.Probe(Model, InputsOf(batch)), _loss, trainable ?? Trainable);
 
+    /// <summary>Types and shapes for a batch.</summary>
+    public ValueTable Values(Dictionary<string, TensorProto> batch) => Ort.Probe(Model, InputsOf(batch));
+
     public OnnxModel BuildEvaluation(Dictionary<string, TensorProto> batch) =>
         new TrainingGraphBuilder().BuildEvaluation(Model, Ort.Probe(Model, InputsOf(batch)), _loss, Trainable);
 
