@@ -1,7 +1,10 @@
+using OrtZero.Sharding.Internal;
+
 namespace OrtZero.Sharding;
 
 /// <summary>The bytes of model state one rank holds. With Ψ parameters in float32 and N ranks: 4Ψ + 4Ψ + 8Ψ at stage 0,
-/// 4Ψ + 4Ψ + 8Ψ/N at stage 1, 4Ψ + 4Ψ/N + 8Ψ/N at stage 2 (Rajbhandari et al., ZeRO, 2020, with float32 throughout), plus padding.</summary>
+/// 4Ψ + 4Ψ + 8Ψ/N at stage 1, 4Ψ + 4Ψ/N + 8Ψ/N at stage 2, 16Ψ/N at stage 3 (Rajbhandari et al., ZeRO, 2020, with float32 throughout), plus padding and, at stage 3,
+/// the parameters that stay whole.</summary>
 /// <param name="Parameters">Bytes of the parameters.</param>
 /// <param name="Gradients">Bytes of the gradients.</param>
 /// <param name="OptimizerState">Bytes of the optimizer's moments.</param>
@@ -12,14 +15,15 @@ public readonly record struct ModelStateMemory(long Parameters, long Gradients, 
 
     /// <summary>What a rank will hold under a plan, without allocating anything.</summary>
     /// <param name="plan">The layout.</param>
-    /// <param name="stage">The ZeRO stage, 0 to 2.</param>
+    /// <param name="stage">The ZeRO stage, 0 to 3.</param>
     public static ModelStateMemory Estimate(PartitionPlan plan, int stage)
     {
         ArgumentNullException.ThrowIfNull(plan);
         ArgumentOutOfRangeException.ThrowIfNegative(stage);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(stage, 2);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(stage, 3);
         var full = plan.TotalElements * sizeof(float);
+        var parameters = (ParameterStore.ShardElements(plan) + ParameterStore.SharedElements(plan)) * sizeof(float);
         var shard = plan.ShardElements * sizeof(float);
-        return new ModelStateMemory(full, stage < 2 ? full : shard, 2 * (stage == 0 ? full : shard));
+        return new ModelStateMemory(parameters, stage < 2 ? full : shard, 2 * (stage == 0 ? full : shard));
     }
 }

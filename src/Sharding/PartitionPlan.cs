@@ -15,6 +15,8 @@ namespace OrtZero.Sharding;
 /// <para>Buckets are equal cuts of the flat buffer, a multiple of 256 elements times the world size long; only the last one is
 /// shorter and only its end is padding. A tensor may lie in several buckets and a bucket may hold many tensors. A rank's piece
 /// may begin inside a tensor, or hold nothing but padding when the model is small.</para>
+/// <para>At stage 3 tensors of a certain size on are gathered one by one. They come first, each in buckets of its own, so that the
+/// ranks' pieces put together are the tensor; the small ones share the buckets behind them.</para>
 /// </remarks>
 public sealed class PartitionPlan
 {
@@ -29,8 +31,10 @@ public sealed class PartitionPlan
     private readonly Bucket[] _buckets;
     private readonly int[] _layoutOrder;
 
-    private PartitionPlan(PlannedParameter[] parameters, int[] layoutOrder, Bucket[] buckets, int worldSize, Dictionary<string, int> indices)
+    private PartitionPlan(
+        PlannedParameter[] parameters, int[] layoutOrder, Bucket[] buckets, int worldSize, long sharedOffset, Dictionary<string, int> indices)
     {
+        SharedOffset = sharedOffset;
         _parameters = parameters;
         _layoutOrder = layoutOrder;
         _buckets = buckets;
@@ -53,6 +57,9 @@ public sealed class PartitionPlan
     /// <summary>The number of elements one rank owns, padding included; the same on every rank.</summary>
     public long ShardElements { get; }
 
+    /// <summary>Where the buckets begin that hold several tensors; 0 unless tensors are gathered one by one.</summary>
+    public long SharedOffset { get; }
+
     /// <summary>The tensors in the order they were given (not the order of the layout).</summary>
     public IReadOnlyList<PlannedParameter> Parameters => _parameters;
 
@@ -66,12 +73,14 @@ public sealed class PartitionPlan
     /// <see cref="MaxBucketElements"/>.</param>
     /// <param name="readinessOrder">The names in the order in which the gradients become ready, when it is known; null means the
     /// reverse of <paramref name="parameters"/>. Names it leaves out follow in the default order.</param>
+    /// <param name="gatheredFrom">Tensors of at least so many elements are gathered one by one (stage 3); null: none is.</param>
     /// <exception cref="ShardingException">No parameter, a name that comes twice, a negative axis, or an unknown name in the order.</exception>
     public static PartitionPlan Create(
         IReadOnlyList<(string Name, long[] Shape)> parameters,
         int worldSize,
         long bucketElements,
-        IReadOnlyList<string>? readinessOrder = null)
+        IReadOnlyList<string>? readinessOrder = null,
+        long? gatheredFrom = null)
     {
         ArgumentNullException.ThrowIfNull(parameters);
         ArgumentOutOfRangeException.ThrowIfLessThan(worldSize, 1);
@@ -84,30 +93,65 @@ public sealed class PartitionPlan
         var indices = IndexByName(parameters);
         var order = LayoutOrder(parameters, indices, readinessOrder);
         var planned = new PlannedParameter[parameters.Count];
+        var lengths = parameters.Select(parameter => ElementCount(parameter.Name, parameter.Shape)).ToArray();
+        if (gatheredFrom is { } threshold)
+        {
+            order = [.. order.Where(IsLarge), .. order.Where(index => !IsLarge(index))];
+
+            bool IsLarge(int index) => lengths[index] >= Math.Max(1, threshold);
+        }
+
+        var buckets = new List<Bucket>();
         var offset = 0L;
+        var sharedOffset = 0L;
         foreach (var index in order)
         {
             var (name, shape) = parameters[index];
-            planned[index] = new PlannedParameter(name, [.. shape], offset, ElementCount(name, shape));
+            planned[index] = new PlannedParameter(name, [.. shape], offset, lengths[index]);
             offset = checked(offset + (planned[index].Blocks * BlockElements));
+            if (gatheredFrom is { } size && lengths[index] >= Math.Max(1, size))
+            {
+                CutBuckets(buckets, offset - planned[index].Offset, worldSize, bucketElements);
+                sharedOffset = offset = buckets[^1].End;
+            }
         }
 
-        return new PartitionPlan(planned, order, CutBuckets(offset, worldSize, bucketElements), worldSize, indices);
+        // A model whose tensors are all empty still gets one bucket, so that nothing downstream needs a special case.
+        if (offset > sharedOffset || buckets.Count == 0)
+        {
+            CutBuckets(buckets, Math.Max(offset - sharedOffset, 1), worldSize, bucketElements);
+        }
+
+        return new PartitionPlan(planned, order, [.. buckets], worldSize, sharedOffset, indices);
+    }
+
+    /// <summary>Lays out the trainable parameters of a training graph in the order in which it produces their gradients.</summary>
+    /// <param name="graph">The training graph, before or after <see cref="ZeroEngine.AttachReduceGrad"/>.</param>
+    /// <param name="worldSize">The number of ranks, at least 1. A single one gathers nothing, at stage 3 neither.</param>
+    /// <param name="options">The bucket size and, at stage 3, which parameters persist.</param>
+    /// <exception cref="ShardingException">No parameter, or no node computes a parameter's gradient.</exception>
+    public static PartitionPlan Create(TrainingGraph graph, int worldSize, ZeroOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(graph);
+        ArgumentNullException.ThrowIfNull(options);
+        return Create(graph, worldSize, options.ReduceBucketSize, options.Stage == 3 && worldSize > 1 ? options.PersistenceThreshold : null);
     }
 
     /// <summary>Lays out the trainable parameters of a training graph in the order in which it produces their gradients.</summary>
     /// <param name="graph">The training graph, before or after <see cref="ZeroEngine.AttachReduceGrad"/>.</param>
     /// <param name="worldSize">The number of ranks, at least 1.</param>
     /// <param name="bucketElements">The wanted bucket size in elements.</param>
+    /// <param name="gatheredFrom">Tensors of at least so many elements are gathered one by one (stage 3); null: none is.</param>
     /// <exception cref="ShardingException">No parameter, or no node computes a parameter's gradient.</exception>
-    public static PartitionPlan Create(TrainingGraph graph, int worldSize, long bucketElements)
+    public static PartitionPlan Create(TrainingGraph graph, int worldSize, long bucketElements, long? gatheredFrom = null)
     {
         ArgumentNullException.ThrowIfNull(graph);
         return Create(
             [.. graph.Parameters.Select(parameter => (parameter.Name, parameter.Shape))],
             worldSize,
             bucketElements,
-            [.. ReduceGradPass.ReadinessOrder(graph).Select(parameter => parameter.Name)]);
+            [.. ReduceGradPass.ReadinessOrder(graph).Select(parameter => parameter.Name)],
+            gatheredFrom);
     }
 
     /// <summary>The index of a parameter in <see cref="Parameters"/>.</summary>
@@ -150,7 +194,26 @@ public sealed class PartitionPlan
     }
 
     /// <summary>The index of the bucket that holds a position of the flat buffer.</summary>
-    public int BucketAt(long flatOffset) => (int)(flatOffset / _buckets[0].Length);
+    public int BucketAt(long flatOffset)
+    {
+        var (low, high) = (0, _buckets.Length - 1);
+        while (low < high)
+        {
+            var middle = (low + high + 1) / 2;
+            (low, high) = _buckets[middle].Offset <= flatOffset ? (middle, high) : (low, middle - 1);
+        }
+
+        return low;
+    }
+
+    /// <summary>Whether a tensor is gathered by itself, at stage 3.</summary>
+    /// <param name="parameter">Its index in <see cref="Parameters"/>.</param>
+    public bool IsGathered(int parameter) => _parameters[parameter].Offset < SharedOffset;
+
+    /// <summary>The elements of a tensor's own buckets, padding included; only of one that <see cref="IsGathered"/>.</summary>
+    /// <param name="parameter">Its index in <see cref="Parameters"/>.</param>
+    public long GatheredElements(int parameter) =>
+        _buckets[BucketAt(_parameters[parameter].Offset + _parameters[parameter].Length - 1)].End - _parameters[parameter].Offset;
 
     // Positions only grow from call to call, so `first` (an index into the layout) never has to go back.
     private void AddRanges(Bucket bucket, long start, long length, long shardStart, ref int first, List<ShardRange> ranges)
@@ -240,9 +303,8 @@ public sealed class PartitionPlan
         return count;
     }
 
-    private static Bucket[] CutBuckets(long elements, int worldSize, long bucketElements)
+    private static void CutBuckets(List<Bucket> buckets, long elements, int worldSize, long bucketElements)
     {
-        // A model whose tensors are all empty still gets one bucket, so that nothing downstream needs a special case.
         var stride = (long)BlockElements * worldSize;
         var capacity = Math.Max(stride, RoundUp(Math.Min(bucketElements, MaxBucketElements), stride));
         if (capacity > MaxBucketElements)
@@ -250,16 +312,13 @@ public sealed class PartitionPlan
             capacity = Math.Max(stride, MaxBucketElements / stride * stride);
         }
 
-        var buckets = new List<Bucket>();
-        var shardOffset = 0L;
-        for (var offset = 0L; offset < Math.Max(elements, 1); offset += capacity)
+        var (start, shardOffset) = buckets.Count == 0 ? (0L, 0L) : (buckets[^1].End, buckets[^1].ShardOffset + buckets[^1].PieceLength);
+        for (var offset = 0L; offset < elements; offset += capacity)
         {
-            var length = Math.Min(capacity, RoundUp(Math.Max(elements, 1) - offset, stride));
-            buckets.Add(new Bucket(buckets.Count, offset, length, length / worldSize, shardOffset));
+            var length = Math.Min(capacity, RoundUp(elements - offset, stride));
+            buckets.Add(new Bucket(buckets.Count, start + offset, length, length / worldSize, shardOffset));
             shardOffset += length / worldSize;
         }
-
-        return [.. buckets];
     }
 
     private static long RoundUp(long value, long multiple) => (value + multiple - 1) / multiple * multiple;

@@ -28,13 +28,16 @@ public sealed class ZeroEngine : IDisposable
     /// so that the run computes the gradients.</summary>
     public const string TokenOutput = ReduceGradPass.TokenOutput;
 
-    private readonly AlignedBuffer _parameters;
+    private readonly ParameterStore _parameters;
+    private readonly ZeroOptions _options;
     private readonly Dictionary<string, OrtTensor> _tensors = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, OrtTensor> _wholeTensors = new(StringComparer.Ordinal);
     private readonly bool[] _trainable;
     private readonly GradientReducer _gradients;
     private readonly GradientNorm _norm;
     private readonly ShardedOptimizer _optimizer;
     private readonly Action<int> _gatherOverlapped;
+    private ParameterGatherer? _gatherer;
 
     /// <summary>Allocates the buffers; parameters are zero until they are loaded. Collective.</summary>
     /// <param name="plan">The layout, made for the communicator's size.</param>
@@ -43,7 +46,7 @@ public sealed class ZeroEngine : IDisposable
     /// <param name="options">Stage and overlap; the bucket size is the plan's.</param>
     /// <param name="logger">Where the layout is described, or null.</param>
     /// <exception cref="ShardingException">The plan is for another number of ranks, a parameter has no settings or other
-    /// shapes, the stage is not 0 to 2, or the number of ranks is no power of two although sums must be deterministic.</exception>
+    /// shapes, the stage is not 0 to 3, or the number of ranks is no power of two although sums must be deterministic.</exception>
     public ZeroEngine(PartitionPlan plan, ParameterGroupTable groups, ICommunicator communicator, ZeroOptions options, ILogger? logger = null)
     {
         ArgumentNullException.ThrowIfNull(plan);
@@ -55,9 +58,9 @@ public sealed class ZeroEngine : IDisposable
             throw new ShardingException($"The partition plan is for {plan.WorldSize} ranks but {communicator.Size} are running: create it for the communicator's size.");
         }
 
-        if (options.Stage is < 0 or > 2)
+        if (options.Stage is < 0 or > 3)
         {
-            throw new ShardingException($"zero_optimization.stage is {options.Stage}: this version shards at stages 0 to 2.");
+            throw new ShardingException($"zero_optimization.stage is {options.Stage}: the stages are 0 to 3.");
         }
 
         if (options.Deterministic && !BitOperations.IsPow2(communicator.Size))
@@ -66,6 +69,12 @@ public sealed class ZeroEngine : IDisposable
                 $"randomness.deterministic needs a number of ranks that is a power of two, but {communicator.Size} are running: start {BitOperations.RoundUpToPowerOf2((uint)communicator.Size) / 2} or set it to false.");
         }
 
+        if (plan.SharedOffset > 0 && options.Stage < 3)
+        {
+            throw new ShardingException($"The partition plan gathers parameters one by one, which is stage 3, but the stage is {options.Stage}: create the plan with the engine's options.");
+        }
+
+        _options = options;
         Plan = plan;
         Groups = groups;
         Communicator = communicator;
@@ -73,7 +82,7 @@ public sealed class ZeroEngine : IDisposable
         var settings = ShardedOptimizer.SettingsOf(plan, groups);
         _trainable = Array.ConvertAll(settings, parameter => !parameter.Frozen);
         OwnedRanges = [.. plan.RangesOf(communicator.Rank).Select(range => new OwnedRange(range, settings[range.Parameter]))];
-        _parameters = new AlignedBuffer(plan.TotalElements * sizeof(float));
+        _parameters = new ParameterStore(plan, communicator.Rank);
         _norm = new GradientNorm(plan, communicator, _trainable);
         _gradients = Stage < 2 && !options.Deterministic
             ? new FlatGradients(plan, communicator, gather: Stage == 0, options.OverlapComm, _trainable)
@@ -81,6 +90,7 @@ public sealed class ZeroEngine : IDisposable
         _optimizer = new ShardedOptimizer(plan, groups, communicator, sharded: Stage > 0, _parameters, _gradients);
         _gatherOverlapped = bucket => GatherParameters(_gradients.OverlapCommunicator!, bucket);
         ReduceGradOperator = new ReduceGradOperator(plan, _gradients);
+        Operators = [ReduceGradOperator, new GatherParamOperator(() => _gatherer ?? throw new ShardingException("The graph was not prepared by this engine's AttachReduceGrad."))];
         if (logger is not null)
         {
             Log.EngineReady(
@@ -108,7 +118,7 @@ public sealed class ZeroEngine : IDisposable
     public ModelStateMemory Memory => new(_parameters.ByteLength, _gradients.ByteLength, _optimizer.ByteLength);
 
     /// <summary>The bytes of buffers for buckets on their way between ranks, allocated so far.</summary>
-    public long TransitBytes => _gradients.TransitBytes;
+    public long TransitBytes => _gradients.TransitBytes + (_gatherer?.ByteLength ?? 0);
 
     /// <summary>How many updates were applied (skipped ones do not count): the t of Adam's bias correction.</summary>
     public long Updates { get; internal set; }
@@ -117,21 +127,55 @@ public sealed class ZeroEngine : IDisposable
     /// <see cref="OperatorDomain"/> of the session.</summary>
     public CustomOperator ReduceGradOperator { get; }
 
-    /// <summary>A view of a parameter in the flat buffer. Bind it once: updates happen in place. Owned by the engine.</summary>
+    /// <summary>All custom operators that graphs of <see cref="AttachReduceGrad"/> may need, for the domain
+    /// <see cref="OperatorDomain"/> of the session.</summary>
+    public IReadOnlyList<CustomOperator> Operators { get; }
+
+    /// <summary>Whether the graph of <see cref="AttachReduceGrad"/> gathers a parameter itself (stage 3), so that it is no input to
+    /// bind.</summary>
     /// <exception cref="ShardingException">The plan holds no parameter of that name.</exception>
+    public bool IsGathered(string name) => Plan.IsGathered(Plan.IndexOf(name));
+
+    /// <summary>A view of a parameter where the engine keeps it. Bind it once: updates happen in place. One that
+    /// <see cref="IsGathered"/> has a value only from <see cref="GatherWholeParameters"/> to <see cref="ReleaseWholeParameters"/>.
+    /// Owned by the engine.</summary>
+    /// <exception cref="ShardingException">The plan holds no parameter of that name, or it is in pieces now.</exception>
     public OrtTensor ParameterTensor(string name)
     {
-        if (!_tensors.TryGetValue(name, out var tensor))
+        var index = Plan.IndexOf(name);
+        var tensors = Plan.IsGathered(index) ? _wholeTensors : _tensors;
+        if (!tensors.TryGetValue(name, out var tensor))
         {
-            var planned = Plan.Parameters[Plan.IndexOf(name)];
-            tensor = OrtTensor.Wrap(_parameters, planned.Offset * sizeof(float), TensorElementType.Float, planned.Shape);
-            _tensors.Add(name, tensor);
+            var (buffer, offset) = _parameters.Whole(Plan.Parameters[index]);
+            tensor = OrtTensor.Wrap(buffer, offset * sizeof(float), TensorElementType.Float, Plan.Parameters[index].Shape);
+            tensors.Add(name, tensor);
         }
 
         return tensor;
     }
 
-    /// <summary>Sets a parameter's value on this rank.</summary>
+    /// <summary>Makes every parameter whole until <see cref="ReleaseWholeParameters"/>, for evaluation and export at stage 3; at other
+    /// stages they always are. Their memory is that of the whole model. Between updates. Collective.</summary>
+    /// <param name="keep">False: this rank only takes part, so that others can have them.</param>
+    public void GatherWholeParameters(bool keep = true)
+    {
+        ReleaseWholeParameters();
+        _parameters.GatherWhole(Communicator, keep);
+    }
+
+    /// <summary>Frees what <see cref="GatherWholeParameters"/> made; tensors of gathered parameters are gone with it.</summary>
+    public void ReleaseWholeParameters()
+    {
+        foreach (var tensor in _wholeTensors.Values)
+        {
+            tensor.Dispose();
+        }
+
+        _wholeTensors.Clear();
+        _parameters.ReleaseWhole();
+    }
+
+    /// <summary>Sets a parameter's value on this rank, or, of one that <see cref="IsGathered"/>, the pieces this rank owns.</summary>
     /// <param name="name">The parameter.</param>
     /// <param name="values">Every element in row-major order.</param>
     /// <exception cref="ShardingException">Unknown name or another number of elements.</exception>
@@ -144,18 +188,30 @@ public sealed class ZeroEngine : IDisposable
                 $"Parameter '{name}' has {planned.Length} elements ([{string.Join(", ", planned.Shape)}]) but {values.Length} were given.");
         }
 
-        values.CopyTo(ParameterSpan(planned.Offset, values.Length));
+        if (!IsGathered(name))
+        {
+            values.CopyTo(ParameterSpan(planned.Offset, values.Length));
+            return;
+        }
+
+        foreach (var (range, _) in OwnedRanges.Where(owned => owned.Settings.Name == name))
+        {
+            values.Slice((int)range.Start, range.Length).CopyTo(ParameterSpan(range.FlatOffset, range.Length));
+        }
     }
 
     /// <summary>The whole current value of a parameter in row-major order; changes with every update.</summary>
-    /// <exception cref="ShardingException">The plan holds no parameter of that name.</exception>
+    /// <exception cref="ShardingException">The plan holds no parameter of that name, or it is in pieces: see
+    /// <see cref="GatherWholeParameters"/>.</exception>
     public ReadOnlySpan<float> Parameter(string name)
     {
         var planned = Plan.Parameters[Plan.IndexOf(name)];
-        return ParameterSpan(planned.Offset, checked((int)planned.Length));
+        var (buffer, offset) = _parameters.Whole(planned);
+        return buffer.Span<float>(offset, checked((int)planned.Length));
     }
 
-    /// <summary>Gives every rank the parameters of rank 0. Collective.</summary>
+    /// <summary>Gives every rank the parameters of rank 0. Those that are in pieces at stage 3 are left as they are: there every rank
+    /// must be given the same values. Collective.</summary>
     public void BroadcastParameters()
     {
         if (Communicator.Size == 1)
@@ -163,7 +219,7 @@ public sealed class ZeroEngine : IDisposable
             return;
         }
 
-        foreach (var bucket in Plan.Buckets)
+        foreach (var bucket in Plan.Buckets.Where(bucket => bucket.Offset >= Plan.SharedOffset))
         {
             Communicator.Broadcast(MemoryMarshal.AsBytes(ParameterSpan(bucket.Offset, (int)bucket.Length)), root: 0);
         }
@@ -171,14 +227,23 @@ public sealed class ZeroEngine : IDisposable
 
     /// <summary>
     /// Ends every gradient of a training graph in a ReduceGrad node and leaves <see cref="TokenOutput"/> in their place as graph
-    /// output. The graph given is not changed. The gradients keep their names (<see cref="TrainableParameter.GradientName"/>) as
+    /// output. At stage 3, sharded parameters are no inputs any more but begin in GatherParam nodes. The graph given is not changed. One
+    /// graph per engine at stage 3. Collective there. The gradients keep their names (<see cref="TrainableParameter.GradientName"/>) as
     /// values inside the graph.
     /// </summary>
     /// <exception cref="ShardingException">Graph and plan disagree about a parameter.</exception>
     public TrainingGraph AttachReduceGrad(TrainingGraph graph)
     {
         ArgumentNullException.ThrowIfNull(graph);
-        return ReduceGradPass.Attach(graph, Plan, _trainable, OperatorDomain);
+        var attached = ReduceGradPass.Attach(graph, Plan, _trainable, OperatorDomain);
+        if (Plan.SharedOffset > 0)
+        {
+            var order = GatherParamPass.Attach(attached, Plan, _options.MaxReuseDistance, OperatorDomain);
+            _gatherer?.Dispose();
+            _gatherer = new ParameterGatherer(Plan, _parameters, Communicator, order, _options.OverlapComm ? _options.PrefetchElements : null);
+        }
+
+        return attached;
     }
 
     /// <summary>Says that a micro-batch is about to run.</summary>
@@ -186,7 +251,11 @@ public sealed class ZeroEngine : IDisposable
     /// <param name="last">It is the last of an update: full buckets are reduced while it runs. When a last micro-batch was not
     /// announced, <see cref="Step"/> reduces everything itself.</param>
     /// <exception cref="InvalidOperationException">The order of calls is wrong.</exception>
-    public void BeginMicroBatch(bool first, bool last) => _gradients.BeginMicroBatch(first, last);
+    public void BeginMicroBatch(bool first, bool last)
+    {
+        _gradients.BeginMicroBatch(first, last);
+        _gatherer?.Begin();
+    }
 
     /// <summary>Adds a gradient to the update, as the ReduceGrad nodes do; for gradients that come from elsewhere.</summary>
     /// <param name="name">The parameter.</param>
@@ -262,14 +331,15 @@ public sealed class ZeroEngine : IDisposable
         }
 
         _tensors.Clear();
-        if (_gradients.TryDispose())
+        ReleaseWholeParameters();
+        if ((_gatherer?.TryDispose() ?? true) & _gradients.TryDispose())
         {
             _optimizer.Dispose();
             _parameters.Dispose();
         }
     }
 
-    internal Span<float> ParameterSpan(long flatOffset, int count) => _parameters.Span<float>(flatOffset, count);
+    internal Span<float> ParameterSpan(long flatOffset, int count) => _parameters.Span(flatOffset, count);
 
     /// <summary>The optimizer with its state.</summary>
     internal ShardedOptimizer Optimizer => _optimizer;
@@ -308,6 +378,12 @@ public sealed class ZeroEngine : IDisposable
     private void GatherParameters(ICommunicator communicator, int index)
     {
         var bucket = Plan.Buckets[index];
+        if (bucket.Offset < Plan.SharedOffset)
+        {
+            // Its parameters are gathered when a run needs them.
+            return;
+        }
+
         communicator.AllGather(ParameterSpan(bucket.Offset, (int)bucket.Length));
     }
 

@@ -8,7 +8,7 @@ public sealed record ZeroOptions
 
     /// <summary>0: every rank holds everything and gradients are all-reduced. 1: each rank holds the optimizer state of its own
     /// shard, gradients are reduce-scattered and updated parameters all-gathered. 2: each rank also keeps the gradients of its own
-    /// shard alone. Default 1.</summary>
+    /// shard alone. 3: and the parameters, which are gathered when a run needs them. Default 1.</summary>
     public int Stage { get; init; } = 1;
 
     /// <summary>The number of elements in a bucket, what one collective reduces or gathers. Default 5 million (20 MB).</summary>
@@ -17,6 +17,17 @@ public sealed record ZeroOptions
     /// <summary>Reduces full buckets on a communication thread while the backward pass goes on. Default true; without effect in a
     /// single process.</summary>
     public bool OverlapComm { get; init; } = true;
+
+    /// <summary>At stage 3, parameters with fewer elements stay whole on every rank. Default 100,000.</summary>
+    public long PersistenceThreshold { get; init; } = 100_000;
+
+    /// <summary>At stage 3, how many elements are gathered before they are needed; 0 gathers each parameter when its turn has come.
+    /// Without effect when <see cref="OverlapComm"/> is false. Default 5 million.</summary>
+    public long PrefetchElements { get; init; } = DefaultReduceBucketSize;
+
+    /// <summary>At stage 3, a gathered parameter is kept until its next use if no more than so many elements of others are gathered in
+    /// between. Default 0.</summary>
+    public long MaxReuseDistance { get; init; }
 
     /// <summary>Sums the gradients of an update's micro-batches in one fixed tree over their index (step * world size + rank), so
     /// that the result is the same to the last bit for any world size that is a power of two. Default false.</summary>

@@ -20,7 +20,7 @@ public sealed class DeterministicSumTests
         foreach (var (world, stage, bucket, overlap) in new[]
         {
             (1, 2, 1L, true), (2, 0, 300L, true), (2, 1, 5000L, false), (2, 2, 1L, true), (4, 0, 999L, false), (4, 1, 1L, true), (4, 2, 2048L, true),
-            (4, 2, 300L, false),
+            (4, 2, 300L, false), (2, 3, 1L, true), (4, 3, 2048L, false),
         })
         {
             var results = ThreadCommunicator.Run(world, ranks =>

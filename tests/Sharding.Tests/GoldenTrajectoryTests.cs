@@ -11,7 +11,11 @@ public sealed class GoldenTrajectoryTests
     [InlineData("cosine", 1, 1)]
     [InlineData("constant", 2, 0)]
     [InlineData("constant", 2, 1)]
-    public void Losses_norms_and_parameters_follow_pytorch(string schedule, int world, int stage)
+    [InlineData("constant", 2, 2)]
+    [InlineData("constant", 1, 3)]
+    [InlineData("constant", 2, 3)]
+    [InlineData("constant", 2, 3, 0)]
+    public void Losses_norms_and_parameters_follow_pytorch(string schedule, int world, int stage, long prefetch = 5_000_000)
     {
         var job = VlmJob.Instance;
         var golden = VlmJob.Golden(schedule);
@@ -19,8 +23,9 @@ public sealed class GoldenTrajectoryTests
 
         var ranks = ThreadCommunicator.Run(world, communicator =>
         {
-            using var engine = job.Engine(communicator, new ZeroOptions { Stage = stage, ReduceBucketSize = 20_000 });
+            using var engine = job.Engine(communicator, new ZeroOptions { Stage = stage, ReduceBucketSize = 20_000, PersistenceThreshold = 100, PrefetchElements = prefetch });
             var results = job.Train(engine, factor);
+            engine.GatherWholeParameters();
             return (Results: results, Parameters: job.Graph.Parameters.ToDictionary(parameter => parameter.Name, parameter => engine.Parameter(parameter.Name).ToArray()));
         });
 

@@ -12,7 +12,7 @@ public sealed class ZeroEngineTests
         var data = new TheoryData<int, int, bool>();
         foreach (var world in new[] { 1, 2, 3, 4 })
         {
-            foreach (var stage in new[] { 0, 1, 2 })
+            foreach (var stage in new[] { 0, 1, 2, 3 })
             {
                 data.Add(world, stage, true);
                 data.Add(world, stage, false);
@@ -53,7 +53,7 @@ public sealed class ZeroEngineTests
         var norms = Train(model, single, 4, maxNorm: 10);
         var expected = model.Snapshot(single);
 
-        foreach (var (world, stage, bucket) in new[] { (1, 1, 1L), (2, 0, 300L), (2, 1, 5000L), (3, 1, 1L), (4, 0, 2048L), (4, 1, 999L), (1, 2, 1L), (2, 2, 1L), (3, 2, 999L), (4, 2, 5000L) })
+        foreach (var (world, stage, bucket) in new[] { (1, 1, 1L), (2, 0, 300L), (2, 1, 5000L), (3, 1, 1L), (4, 0, 2048L), (4, 1, 999L), (1, 2, 1L), (2, 2, 1L), (3, 2, 999L), (4, 2, 5000L), (1, 3, 300L), (2, 3, 1L), (3, 3, 300L), (4, 3, 5000L) })
         {
             var results = ThreadCommunicator.Run(world, ranks =>
             {
@@ -207,7 +207,7 @@ public sealed class ZeroEngineTests
     {
         var model = new TestModel();
         var expected = model.Reference(1, MicroBatches, maxNorm: 0.1);
-        foreach (var stage in new[] { 0, 1, 2 })
+        foreach (var stage in new[] { 0, 1, 2, 3 })
         {
             var results = ThreadCommunicator.Run(3, ranks =>
             {
@@ -238,6 +238,10 @@ public sealed class ZeroEngineTests
             using var stage2 = model.Engine(ranks, 2, bucket: 1 << 16);
             Assert.Equal((4 * Psi) + (12 * Psi / 4), stage2.Memory.Total);
             Assert.Equal(ModelStateMemory.Estimate(stage2.Plan, 2), stage2.Memory);
+            using var stage3 = model.Engine(ranks, 3, bucket: 1 << 16);
+            // Nothing persists here, but one block is always allocated for what does.
+            Assert.Equal((16 * Psi / 4) + (PartitionPlan.BlockElements * sizeof(float)), stage3.Memory.Total);
+            Assert.Equal(ModelStateMemory.Estimate(stage3.Plan, 3), stage3.Memory);
             Assert.Equal(16 * Psi, stage0.Memory.Total);
             Assert.Equal((8 * Psi) + (8 * Psi / 4), stage1.Memory.Total);
             Assert.Equal(ModelStateMemory.Estimate(stage1.Plan, 1), stage1.Memory);

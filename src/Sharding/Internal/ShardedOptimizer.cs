@@ -23,14 +23,14 @@ internal sealed class ShardedOptimizer : IDisposable
     private readonly ParameterSettings[] _settings;
     private readonly int[] _firstOfBucket;
     private readonly OptimizerPass _pass;
-    private readonly AlignedBuffer _parameters;
+    private readonly ParameterStore _parameters;
     private readonly GradientReducer _gradients;
     private UpdateSettings _update;
     private long _updateNumber;
     private float _gradientScale;
 
     public ShardedOptimizer(
-        PartitionPlan plan, ParameterGroupTable groups, ICommunicator communicator, bool sharded, AlignedBuffer parameters, GradientReducer gradients)
+        PartitionPlan plan, ParameterGroupTable groups, ICommunicator communicator, bool sharded, ParameterStore parameters, GradientReducer gradients)
     {
         _plan = plan;
         _communicator = communicator;
@@ -136,7 +136,7 @@ internal sealed class ShardedOptimizer : IDisposable
         var momentum = _update.Momenta?[group];
         return new RangeContext
         {
-            Weights = _parameters.Span<float>(range.FlatOffset, range.Length),
+            Weights = _parameters.Span(range.FlatOffset, range.Length),
             Gradients = _gradients.Span(range.FlatOffset, range.Length),
             First = Slice(0, offsets.First, range.Length),
             Second = Slice(1, offsets.Second, range.Length),

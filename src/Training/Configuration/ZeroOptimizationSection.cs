@@ -9,8 +9,8 @@ namespace OrtZero.Training;
 public sealed record ZeroOptimizationSection
 {
     /// <summary>
-    /// What is cut into one shard per rank: 0 nothing, 1 optimizer state, 2 gradients too, 3 parameters too. This version has
-    /// 0 to 2. Default: 0.
+    /// What is cut into one shard per rank: 0 nothing, 1 optimizer state, 2 gradients too, 3 parameters too.
+    /// Default: 0.
     /// </summary>
     [Limits(AtLeast = 0, AtMost = 3)]
     public int Stage { get; init; }
@@ -27,7 +27,7 @@ public sealed record ZeroOptimizationSection
     /// <summary>Where optimizer state is kept. Default: with the rank that owns it.</summary>
     public OffloadSection OffloadOptimizer { get; init; } = new();
 
-    /// <summary>Where parameters are kept (stage 3 only). Default: with the rank that owns them.</summary>
+    /// <summary>Where parameters are kept (stage 3 only). Default: with the ranks that own them.</summary>
     public OffloadSection OffloadParam { get; init; } = new();
 
     /// <summary>No effect: gradients always lie in one contiguous buffer. Null: not written.</summary>
@@ -56,21 +56,24 @@ public sealed record ZeroOptimizationSection
     [Limits(AtLeast = 1)]
     public long? SubGroupSize { get; init; }
 
-    /// <summary>Elements fetched ahead at stage 3; no effect below it. Default: 5e7.</summary>
+    /// <summary>Elements fetched ahead at stage 3; no effect below it. Default: 5e6 (DeepSpeed's is 5e7).</summary>
     [Limits(AtLeast = 0)]
-    public long Stage3PrefetchBucketSize { get; init; } = 50_000_000;
+    public long Stage3PrefetchBucketSize { get; init; } = 5_000_000;
 
     /// <summary>Parameters with fewer elements are not cut at stage 3; no effect below it. Default: 1e5.</summary>
     [Limits(AtLeast = 0)]
     public long Stage3ParamPersistenceThreshold { get; init; } = 100_000;
 
-    /// <summary>Elements held at once at stage 3; no effect below it. Default: 1e9.</summary>
+    /// <summary>No more elements than this are fetched ahead at stage 3; no effect below it. Default: 1e9.</summary>
     [Limits(AtLeast = 1)]
     public long Stage3MaxLiveParameters { get; init; } = 1_000_000_000;
 
-    /// <summary>Parameters used again within so many elements are kept at stage 3; no effect below it. Default: 1e9.</summary>
+    /// <summary>
+    /// At stage 3 a parameter is kept for its next use if no more elements than this are fetched in between; no effect below it.
+    /// Default: 0 (DeepSpeed's is 1e9, which keeps every parameter of a smaller model from the forward to the backward pass).
+    /// </summary>
     [Limits(AtLeast = 0)]
-    public long Stage3MaxReuseDistance { get; init; } = 1_000_000_000;
+    public long Stage3MaxReuseDistance { get; init; }
 
     /// <summary>No effect: the trained model is always written in full. Null: not written.</summary>
     public bool? Stage3Gather16bitWeightsOnModelSave { get; init; }

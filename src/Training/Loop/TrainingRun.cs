@@ -156,7 +156,8 @@ public sealed class TrainingRun : IDisposable
         return _trainer.Engine.GatherGradients((double)counts * _communicator.Size);
     }
 
-    /// <summary>What the trained model makes of a validation sample. Null: the configuration asks for none.</summary>
+    /// <summary>What the trained model makes of a validation sample; for rank 0, after <see cref="Execute"/>. Null: the configuration asks
+    /// for none.</summary>
     public SamplePrediction? Sample(int sample = 0) => _trainer.Captions?.Write(sample);
 
     /// <inheritdoc/>
@@ -379,6 +380,8 @@ public sealed class TrainingRun : IDisposable
             ModelPath = model,
             CheckpointPath = _checkpoints.Newest,
         };
+        // For the model file and the sample; the end of the run frees them.
+        _trainer.Engine.GatherWholeParameters(keep: _communicator.Rank == 0);
         // Rank 0 alone writes; the others learn whether it could, so that no rank ends well where the model is missing.
         RankAgreement.Run(_communicator, () =>
         {

@@ -40,6 +40,9 @@ internal sealed class TestModel
 
     public ParameterGroupTable Groups { get; }
 
+    /// <summary>At stage 3, the least elements of a parameter that is kept in pieces.</summary>
+    public long GatheredFrom { get; init; } = 100;
+
     /// <summary>Makes gradients with all their bits, whose sums depend on the order.</summary>
     public bool InexactSums { get; init; }
 
@@ -61,19 +64,19 @@ internal sealed class TestModel
     public ZeroEngine Engine(ICommunicator ranks, int stage, long bucket = 1000, bool overlap = true, bool deterministic = false)
     {
         var options = new ZeroOptions { Stage = stage, OverlapComm = overlap, Deterministic = deterministic };
-        var engine = new ZeroEngine(Plan(ranks.Size, bucket), Groups, ranks, options);
+        var engine = new ZeroEngine(Plan(ranks.Size, bucket, stage == 3 ? GatheredFrom : null), Groups, ranks, options);
         foreach (var (name, _, _) in Parameters)
         {
-            // Only rank 0 has the values; the others must get them from it.
-            engine.LoadParameter(name, ranks.Rank == 0 ? Initial(name) : new float[Initial(name).Length]);
+            // Only rank 0 has the values; the others must get them from it, except for what nobody has whole.
+            engine.LoadParameter(name, ranks.Rank == 0 || engine.IsGathered(name) ? Initial(name) : new float[Initial(name).Length]);
         }
 
         engine.BroadcastParameters();
         return engine;
     }
 
-    public PartitionPlan Plan(int worldSize, long bucket) =>
-        PartitionPlan.Create([.. Parameters.Select(parameter => (parameter.Name, parameter.Shape))], worldSize, bucket);
+    public PartitionPlan Plan(int worldSize, long bucket, long? gatheredFrom = null) =>
+        PartitionPlan.Create([.. Parameters.Select(parameter => (parameter.Name, parameter.Shape))], worldSize, bucket, gatheredFrom: gatheredFrom);
 
     /// <summary>Accumulates this rank's share of an update of <paramref name="microBatches"/> micro-batches over all ranks.</summary>
     public void Accumulate(ZeroEngine engine, int update, int microBatches, bool announceLast = true)
@@ -144,8 +147,13 @@ internal sealed class TestModel
         return sum;
     }
 
-    public Dictionary<string, float[]> Snapshot(ZeroEngine engine) =>
-        Parameters.ToDictionary(parameter => parameter.Name, parameter => engine.Parameter(parameter.Name).ToArray());
+    public Dictionary<string, float[]> Snapshot(ZeroEngine engine)
+    {
+        engine.GatherWholeParameters();
+        var values = Parameters.ToDictionary(parameter => parameter.Name, parameter => engine.Parameter(parameter.Name).ToArray());
+        engine.ReleaseWholeParameters();
+        return values;
+    }
 
     public static void AssertClose(Dictionary<string, double[]> expected, Dictionary<string, float[]> actual, double tolerance = 2e-6)
     {

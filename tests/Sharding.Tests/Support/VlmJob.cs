@@ -61,7 +61,7 @@ internal sealed class VlmJob
 
     public ZeroEngine Engine(ICommunicator ranks, ZeroOptions options)
     {
-        var engine = new ZeroEngine(PartitionPlan.Create(Graph, ranks.Size, options.ReduceBucketSize), Groups, ranks, options);
+        var engine = new ZeroEngine(PartitionPlan.Create(Graph, ranks.Size, options), Groups, ranks, options);
         foreach (var parameter in Graph.Parameters)
         {
             engine.LoadParameter(parameter.Name, _model.Graph.Initializer.First(initializer => initializer.Name == parameter.Name).ToSingles());
@@ -95,7 +95,7 @@ internal sealed class VlmJob
     public static OrtBinding Bind(OrtSession session, TrainingGraph graph, ZeroEngine engine, OrtTensor loss, OrtTensor token)
     {
         var binding = session.CreateBinding();
-        foreach (var parameter in graph.Parameters)
+        foreach (var parameter in graph.Parameters.Where(parameter => !engine.IsGathered(parameter.Name)))
         {
             binding.Input(parameter.Name, engine.ParameterTensor(parameter.Name));
         }
@@ -110,7 +110,7 @@ internal sealed class VlmJob
     {
         var ranks = engine.Communicator;
         var graph = engine.AttachReduceGrad(Graph);
-        using var session = Open(graph, engine.ReduceGradOperator);
+        using var session = Open(graph, [.. engine.Operators]);
         using var loss = OrtTensor.FromSingles([0f]);
         using var token = OrtTensor.FromSingles([0f]);
         using var binding = Bind(session, graph, engine, loss, token);

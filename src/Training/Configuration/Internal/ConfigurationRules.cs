@@ -198,11 +198,6 @@ internal sealed class ConfigurationRules(ConfigurationNode root, ConfigurationPr
 
     private void CheckZero(ZeroOptimizationSection zero)
     {
-        if (zero.Stage > 2)
-        {
-            Report($"is {zero.Stage}, but this version has the stages 0 to 2; use 2.", "zero_optimization", "stage");
-        }
-
         if (zero.OffloadOptimizer.Device == OffloadDevice.Nvme)
         {
             Report("is \"nvme\", which this version does not have; use \"none\" or \"cpu\".", "zero_optimization", "offload_optimizer", "device");
@@ -210,7 +205,7 @@ internal sealed class ConfigurationRules(ConfigurationNode root, ConfigurationPr
 
         if (zero.OffloadParam.Device != OffloadDevice.None)
         {
-            Report("needs stage 3, which this version does not have; use \"none\".", "zero_optimization", "offload_param", "device");
+            Report($"is \"{zero.OffloadParam.Device.ToString().ToLowerInvariant()}\", which this version does not have; use \"none\".", "zero_optimization", "offload_param", "device");
         }
     }
 

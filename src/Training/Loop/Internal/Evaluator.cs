@@ -8,7 +8,7 @@ namespace OrtZero.Training.Internal;
 
 /// <summary>
 /// Measures loss and accuracy on the validation samples, shared among the ranks. It reads the parameters where training
-/// keeps them, so there is nothing to copy or to load.
+/// keeps them, so there is nothing to copy or to load; only at stage 3 they are made whole for as long as it takes.
 /// </summary>
 internal sealed class Evaluator : IDisposable
 {
@@ -16,7 +16,7 @@ internal sealed class Evaluator : IDisposable
     private readonly ICommunicator _communicator;
     private readonly InputBuffers _inputs;
     private readonly OrtSession _session;
-    private readonly Dictionary<string, OrtTensor> _parameters;
+    private readonly ZeroEngine _engine;
     private readonly string _loss;
     private readonly bool _fixedBatch;
     private readonly BatchSampler _sampler;
@@ -25,6 +25,7 @@ internal sealed class Evaluator : IDisposable
     internal Evaluator(TrainingMaterials materials, ZeroEngine engine)
     {
         _materials = materials;
+        _engine = engine;
         _communicator = engine.Communicator;
         var configuration = materials.Configuration;
         var data = materials.Validation!;
@@ -33,8 +34,7 @@ internal sealed class Evaluator : IDisposable
         _fixedBatch = BatchAxis.IsFixed(materials.Model);
         using var options = SessionSettings.Create(materials.Environment, configuration.Execution, _communicator);
         _session = OrtSession.Open(materials.Environment, model, options);
-        _parameters = materials.Prepared.Trainable.ToDictionary(name => name, engine.ParameterTensor, StringComparer.Ordinal);
-        var fed = _session.Inputs.Select(input => input.Name).Where(name => !_parameters.ContainsKey(name)).ToHashSet(StringComparer.Ordinal);
+        var fed = _session.Inputs.Select(input => input.Name).Except(materials.Prepared.Trainable).ToHashSet(StringComparer.Ordinal);
         _inputs = new InputBuffers(data, materials.InputsOf(data), fed, configuration.MicroBatchSize, materials.Labels);
         var count = Math.Min(data.Count, configuration.Evaluation.MaxSamples ?? int.MaxValue);
         _sampler = new BatchSampler(count, _communicator.Size, _communicator.Rank, configuration.MicroBatchSize, shuffle: false, seed: 0);
@@ -48,6 +48,7 @@ internal sealed class Evaluator : IDisposable
         var meter = metric == EvaluationMetric.None ? null : new AccuracyMeter(metric, _materials.Loss.IgnoreIndex);
         // Losses weighted by samples, samples, right predictions, all predictions.
         var totals = new double[4];
+        _engine.GatherWholeParameters();
         for (var batch = 0; batch < _sampler.IterationsPerEpoch; batch++)
         {
             var counted = _sampler.Indices(0, batch, _samples);
@@ -60,6 +61,7 @@ internal sealed class Evaluator : IDisposable
             }
         }
 
+        _engine.ReleaseWholeParameters();
         (totals[2], totals[3]) = (meter?.Correct ?? 0, meter?.Total ?? 0);
         _communicator.AllReduce(totals, ReduceOperation.Sum);
         return new ValidationRecord
@@ -73,7 +75,7 @@ internal sealed class Evaluator : IDisposable
         };
     }
 
-    /// <summary>The model's outputs for given inputs, by the trained parameters as they are now.</summary>
+    /// <summary>The model's outputs for given inputs, by the trained parameters as they are now; they must be whole.</summary>
     internal float[] Scores(IReadOnlyDictionary<string, OrtTensor> inputs)
     {
         var results = _session.Run(With(inputs), [_materials.Loss.Output]);
@@ -103,5 +105,5 @@ internal sealed class Evaluator : IDisposable
     }
 
     private Dictionary<string, OrtTensor> With(IReadOnlyDictionary<string, OrtTensor> inputs) =>
-        new(_parameters.Concat(inputs), StringComparer.Ordinal);
+        new(_materials.Prepared.Trainable.Select(name => KeyValuePair.Create(name, _engine.ParameterTensor(name))).Concat(inputs), StringComparer.Ordinal);
 }

@@ -34,6 +34,9 @@ internal static class SettingsMapping
         Stage = section.Stage,
         ReduceBucketSize = section.ReduceBucketSize,
         OverlapComm = section.OverlapComm,
+        PersistenceThreshold = section.Stage3ParamPersistenceThreshold,
+        PrefetchElements = Math.Min(section.Stage3PrefetchBucketSize, section.Stage3MaxLiveParameters),
+        MaxReuseDistance = section.Stage3MaxReuseDistance,
         Deterministic = randomness.Deterministic,
     };
 

@@ -22,12 +22,11 @@ internal sealed class Trainer : IDisposable
 
     private const int Alignment = 64;
 
-    private Trainer(TrainingMaterials materials, ZeroEngine engine)
+    private Trainer(TrainingMaterials materials, ZeroEngine engine, TrainingGraph graph)
     {
         _materials = materials;
         Engine = engine;
         var configuration = materials.Configuration;
-        var graph = engine.AttachReduceGrad(materials.Graph);
         var fed = graph.ModelInputs.ToHashSet(StringComparer.Ordinal);
         if (graph.LabelsInput is { } labels)
         {
@@ -37,7 +36,11 @@ internal sealed class Trainer : IDisposable
         _inputs = new InputBuffers(materials.Train, materials.InputsOf(materials.Train), fed, configuration.MicroBatchSize, materials.Labels);
         _samples = new int[configuration.MicroBatchSize];
         using var domain = KernelLibrary.CreateDomain(materials.Environment);
-        domain.Add(engine.ReduceGradOperator);
+        foreach (var custom in engine.Operators)
+        {
+            domain.Add(custom);
+        }
+
         using var options = SessionSettings.ForTraining(materials.Environment, configuration, engine.Communicator);
         options.DisableOptimizers([.. TrainingGraph.DisabledOptimizers]);
         options.AddCustomOperators(domain);
@@ -48,7 +51,7 @@ internal sealed class Trainer : IDisposable
             _binding.Input(name, tensor);
         }
 
-        foreach (var parameter in graph.Parameters)
+        foreach (var parameter in graph.Parameters.Where(parameter => !engine.IsGathered(parameter.Name)))
         {
             _binding.Input(parameter.Name, engine.ParameterTensor(parameter.Name));
         }
@@ -73,7 +76,7 @@ internal sealed class Trainer : IDisposable
         var configuration = materials.Configuration;
         var zero = SettingsMapping.Zero(configuration.ZeroOptimization, configuration.Randomness);
         var parameters = materials.Graph.Parameters.Select(parameter => (parameter.Name, parameter.Shape)).ToList();
-        var plan = PartitionPlan.Create(materials.Graph, communicator.Size, zero.ReduceBucketSize);
+        var plan = PartitionPlan.Create(materials.Graph, communicator.Size, zero);
         var engine = new ZeroEngine(plan, materials.Prepared.Groups, communicator, zero, logger);
         try
         {
@@ -83,7 +86,8 @@ internal sealed class Trainer : IDisposable
             }
 
             engine.BroadcastParameters();
-            return RankAgreement.Run(communicator, () => new Trainer(materials, engine));
+            var graph = engine.AttachReduceGrad(materials.Graph);
+            return RankAgreement.Run(communicator, () => new Trainer(materials, engine, graph));
         }
         catch
         {

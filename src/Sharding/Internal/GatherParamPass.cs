@@ -1,0 +1,166 @@
+using OrtZero.Autograd;
+using OrtZero.Onnx;
+using OrtZero.Onnx.Protobuf;
+
+namespace OrtZero.Sharding.Internal;
+
+/// <summary>
+/// Takes sharded parameters out of a training graph's inputs and gathers each by a GatherParam node before the uses it serves: at
+/// least once for the forward and once for the backward pass, unless nothing else is gathered in between.
+/// </summary>
+/// <remarks>
+/// A GatherParam node waits for three things. The node before it in the order of gathers, so that every rank gathers in one order. The
+/// last computed of the other inputs of its first user: ONNX Runtime runs a node that waits for nothing first of all, which would
+/// gather the whole model. And, in the backward pass, the last gradient before it: else all weight gradients are put off to the end
+/// of the run, and with them the release of the activations they need.
+/// </remarks>
+internal static class GatherParamPass
+{
+    /// <summary>Rewrites a graph whose gradients already end in ReduceGrad nodes.</summary>
+    /// <param name="graph">The graph; its model is changed.</param>
+    /// <param name="plan">Which parameters are gathered.</param>
+    /// <param name="maxReuseDistance">Elements gathered between two uses up to which the second needs no gather of its own.</param>
+    /// <param name="domain">The operators' domain.</param>
+    /// <returns>The parameters in the order of their gathers.</returns>
+    public static int[] Attach(TrainingGraph graph, PartitionPlan plan, long maxReuseDistance, string domain)
+    {
+        var model = graph.Model.Graph;
+        var nodes = InOrderOfUse(model, domain);
+        var gathers = Gathers(graph, plan, nodes, maxReuseDistance);
+        var producers = new Dictionary<string, int>(StringComparer.Ordinal);
+        for (var index = 0; index < nodes.Count; index++)
+        {
+            foreach (var output in nodes[index].Output)
+            {
+                producers[output] = index;
+            }
+        }
+
+        var rewritten = new List<NodeProto>(nodes.Count + gathers.Count);
+        var next = 0;
+        var gradientToken = "";
+        for (var index = 0; index < nodes.Count; index++)
+        {
+            while (next < gathers.Count && gathers[next].First == index)
+            {
+                rewritten.Add(Node(next));
+                next++;
+            }
+
+            rewritten.Add(nodes[index]);
+            gradientToken = nodes[index].OpType == ReduceGradOperator.OperatorName && nodes[index].Domain == domain ? nodes[index].Output[0] : gradientToken;
+        }
+
+        foreach (var (position, gather) in gathers.Index())
+        {
+            foreach (var (node, input) in gather.Uses)
+            {
+                nodes[node].Input[input] = ValueName(plan, gather, position);
+            }
+        }
+
+        model.Node.Clear();
+        model.Node.AddRange(rewritten);
+        var kept = model.Input.Where(input => !plan.TryIndexOf(input.Name, out var parameter) || !plan.IsGathered(parameter)).ToList();
+        model.Input.Clear();
+        model.Input.AddRange(kept);
+        return [.. gathers.Select(gather => gather.Parameter)];
+
+        NodeProto Node(int position)
+        {
+            var gather = gathers[position];
+            var planned = plan.Parameters[gather.Parameter];
+            var node = new NodeProto { Name = $"gather_param/{position}/{planned.Name}", OpType = GatherParamOperator.OperatorName, Domain = domain };
+            if (position > 0)
+            {
+                node.Input.Add(TokenName(position - 1));
+            }
+
+            var activation = nodes[gather.First].Input.Where(producers.ContainsKey).MaxBy(input => producers[input]);
+            if (activation is not null)
+            {
+                node.Input.Add(activation);
+            }
+
+            if (gradientToken.Length > 0)
+            {
+                node.Input.Add(gradientToken);
+            }
+
+            if (node.Input.Count == 0)
+            {
+                // The first of all may run at once; an operator needs an input all the same.
+                node.Input.Add(graph.ModelInputs.Concat(graph.LabelsInput is { } labels ? [labels] : []).First());
+            }
+
+            node.Output.AddRange([ValueName(plan, gather, position), TokenName(position)]);
+            node.SetInt(GatherParamOperator.PositionAttribute, position);
+            node.SetInts(GatherParamOperator.ShapeAttribute, planned.Shape);
+            model.ValueInfo.Add(Description(ValueName(plan, gather, position), planned.Shape));
+            return node;
+        }
+    }
+
+    // ReduceGrad nodes stand behind all others; here each comes right after the gradient it takes.
+    private static List<NodeProto> InOrderOfUse(GraphProto model, string domain)
+    {
+        var reduce = model.Node.Where(IsReduceGrad).ToLookup(node => node.Input[0], StringComparer.Ordinal);
+        var ordered = new List<NodeProto>(model.Node.Count);
+        foreach (var node in model.Node.Where(node => !IsReduceGrad(node)))
+        {
+            ordered.Add(node);
+            ordered.AddRange(node.Output.SelectMany(output => reduce[output]));
+        }
+
+        return ordered;
+
+        bool IsReduceGrad(NodeProto node) => node.OpType == ReduceGradOperator.OperatorName && node.Domain == domain;
+    }
+
+    private static List<Gather> Gathers(TrainingGraph graph, PartitionPlan plan, List<NodeProto> nodes, long maxReuseDistance)
+    {
+        var gathers = new List<Gather>();
+        var open = new Dictionary<int, (Gather Gather, long GatheredAt)>();
+        var gathered = 0L;
+        for (var index = 0; index < nodes.Count; index++)
+        {
+            for (var input = 0; input < nodes[index].Input.Count; input++)
+            {
+                if (!plan.TryIndexOf(nodes[index].Input[input], out var parameter) || !plan.IsGathered(parameter))
+                {
+                    continue;
+                }
+
+                if (!open.TryGetValue(parameter, out var held) || gathered - held.GatheredAt > maxReuseDistance)
+                {
+                    held.Gather = new Gather(parameter, index, []);
+                    gathers.Add(held.Gather);
+                    gathered += plan.Parameters[parameter].Length;
+                }
+
+                held.Gather.Uses.Add((index, input));
+                open[parameter] = (held.Gather, gathered);
+            }
+        }
+
+        var unused = graph.Parameters.FirstOrDefault(parameter => plan.IsGathered(plan.IndexOf(parameter.Name)) && !open.ContainsKey(plan.IndexOf(parameter.Name)));
+        return unused is null
+            ? gathers
+            : throw new ShardingException(
+                $"'{unused.Name}' is used inside a loop or branch of the model only, where stage 3 cannot gather it: raise zero_optimization.stage3_param_persistence_threshold above its {plan.Parameters[plan.IndexOf(unused.Name)].Length} elements.");
+    }
+
+    private static string ValueName(PartitionPlan plan, Gather gather, int position) => $"{plan.Parameters[gather.Parameter].Name}/gathered_{position}";
+
+    private static string TokenName(int position) => $"ortzero_gathered/{position}";
+
+    private static ValueInfoProto Description(string name, long[] shape)
+    {
+        var type = new TypeProto.Types.Tensor { ElemType = (int)TensorElementType.Float, Shape = new TensorShapeProto() };
+        type.Shape.Dim.AddRange(shape.Select(length => new TensorShapeProto.Types.Dimension { DimValue = length }));
+        return new ValueInfoProto { Name = name, Type = new TypeProto { TensorType = type } };
+    }
+
+    /// <summary>One GatherParam node: its parameter, the position of its first user, and the inputs it serves.</summary>
+    private sealed record Gather(int Parameter, int First, List<(int Node, int Input)> Uses);
+}
