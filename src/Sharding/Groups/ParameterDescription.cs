@@ -1,4 +1,5 @@
 using OrtZero.Onnx;
+using OrtZero.Sharding.Internal;
 
 namespace OrtZero.Sharding;
 
@@ -28,6 +29,12 @@ public sealed record ParameterDescription(string Name, long[] Shape, ParameterKi
     /// <summary>Whether it belongs to the offset convolution of a deformable convolution.</summary>
     public bool IsDeformableOffset { get; init; }
 
+    /// <summary>
+    /// The lists of numbered modules, such as "encoder.blocks", whose first module computes with what this parameter gave: it
+    /// comes before them.
+    /// </summary>
+    public IReadOnlyList<string> Feeds { get; init; } = [];
+
     /// <summary>The use in the graph that <see cref="Kind"/> was concluded from; empty if unknown.</summary>
     public string Evidence { get; init; } = "";
 
@@ -43,6 +50,7 @@ public sealed record ParameterDescription(string Name, long[] Shape, ParameterKi
         ArgumentNullException.ThrowIfNull(model);
         var names = parameters.ToList();
         var uses = ParameterKinds.Detect(model, names);
+        var feeds = LayerLists.Feeders(model.Graph, names);
         var shapes = model.Graph.Initializer.ToDictionary(tensor => tensor.Name, tensor => tensor.Dims.ToArray(), StringComparer.Ordinal);
         return names.ConvertAll(name =>
         {
@@ -53,6 +61,7 @@ public sealed record ParameterDescription(string Name, long[] Shape, ParameterKi
                 SpatialRank = use.SpatialRank,
                 IsDeformableOffset = use.IsDeformableOffset,
                 Evidence = use.Evidence,
+                Feeds = feeds.GetValueOrDefault(name, []),
             };
         });
     }

@@ -65,9 +65,10 @@ public sealed class ParameterGroupTable
         var warnings = new List<string>();
         var distinct = WithoutRepeats(parameters, rules.BypassDuplicate, warnings);
         CheckPatterns(distinct, frozenPatterns);
-        var resolver = new RuleResolver(optimizer, rules);
+        var resolver = new RuleResolver(optimizer, rules, distinct);
+        CheckGroups(distinct, resolver);
         var names = new GroupNames();
-        var settings = distinct.ConvertAll(parameter => SettingsOf(parameter, optimizer, rules, resolver, names, frozenPatterns));
+        var settings = distinct.ConvertAll(parameter => SettingsOf(parameter, optimizer, resolver, names, frozenPatterns));
         if (settings.TrueForAll(parameter => parameter.Frozen))
         {
             throw new ParameterGroupException(distinct.Count == 0
@@ -84,14 +85,13 @@ public sealed class ParameterGroupTable
     private static ParameterSettings SettingsOf(
         ParameterDescription parameter,
         OptimizerSettings optimizer,
-        ParamwiseRules rules,
         RuleResolver resolver,
         GroupNames names,
         IReadOnlyList<string> frozenPatterns)
     {
         var pattern = frozenPatterns.FirstOrDefault(pattern => NamePattern.PatternMatches(pattern, parameter.Name));
         var rule = resolver.Resolve(parameter);
-        var custom = rule.Key is null ? null : rules.CustomKeys[rule.Key];
+        var custom = rule.Custom;
         return new ParameterSettings
         {
             Name = parameter.Name,
@@ -164,6 +164,15 @@ public sealed class ParameterGroupTable
                 var near = NearMisses.Suggest(pattern, parameters.ConvertAll(parameter => parameter.Name));
                 throw new ParameterGroupException($"The pattern '{pattern}' in model.frozen matches no parameter. {near}");
             }
+        }
+    }
+
+    private static void CheckGroups(List<ParameterDescription> parameters, RuleResolver resolver)
+    {
+        foreach (var group in resolver.Groups.Where(group => !parameters.Exists(group.Matches)))
+        {
+            throw new ParameterGroupException(
+                $"{group.Place} ({group.Description}) matches no parameter. {group.NearMiss(parameters.ConvertAll(parameter => parameter.Name))}");
         }
     }
 

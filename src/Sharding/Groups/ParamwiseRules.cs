@@ -34,6 +34,21 @@ public sealed record ParamwiseRules
     public bool CustomOverridesKinds { get; init; } = true;
 
     /// <summary>
+    /// Kinds of parameters without weight decay; "bias" takes the shifts of norms too. Holds under custom keys, whatever
+    /// <see cref="CustomOverridesKinds"/> says, unless the key sets the decay itself.
+    /// </summary>
+    public IReadOnlyList<ParameterKind> NoDecayKinds { get; init; } = [];
+
+    /// <summary>Parameters with so many axes or fewer have no weight decay, as <see cref="NoDecayKinds"/>.</summary>
+    public int? NoDecayMaxNdim { get; init; }
+
+    /// <summary>Groups by pattern, kind or number of axes; the first that fits a parameter takes it, before any custom key.</summary>
+    public IReadOnlyList<GroupRule> Groups { get; init; } = [];
+
+    /// <summary>Layer-wise decay of the rate, on top of everything else; the first whose prefix fits a parameter counts.</summary>
+    public IReadOnlyList<LayerDecayRule> LayerDecay { get; init; } = [];
+
+    /// <summary>
     /// Settings by key. A key matches a parameter whose full name contains it; a parameter directly on the root is tested as
     /// ".name". The longest key that matches wins, the alphabetically first among keys of one length.
     /// </summary>

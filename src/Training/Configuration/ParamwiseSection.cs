@@ -1,3 +1,4 @@
+using OrtZero.Sharding;
 using OrtZero.Training.Internal;
 
 namespace OrtZero.Training;
@@ -40,6 +41,25 @@ public sealed record ParamwiseSection
     /// kind still apply to what the custom key does not set. Default: true.
     /// </summary>
     public bool CustomOverridesKinds { get; init; } = true;
+
+    /// <summary>
+    /// Kinds of parameters without weight decay, found from the graph; "bias" takes the shifts of norms too. Unlike the
+    /// multipliers above it holds under custom_keys and groups as well, unless they set the decay themselves. Default: none.
+    /// </summary>
+    public IReadOnlyList<ParameterKind> NoDecayKinds { get; init; } = [];
+
+    /// <summary>Parameters with so many axes or fewer have no weight decay, in the same way. Null: no such rule.</summary>
+    [Limits(AtLeast = 0)]
+    public int? NoDecayMaxNdim { get; init; }
+
+    /// <summary>
+    /// Groups by glob, regular expression, kind or number of axes. The first entry a parameter fits takes it, before any custom
+    /// key; an entry that fits no parameter is an error. Default: none.
+    /// </summary>
+    public IReadOnlyList<GroupSection> Groups { get; init; } = [];
+
+    /// <summary>Rates that fall layer by layer, on top of everything else; the first entry whose prefix fits counts. Default: none.</summary>
+    public IReadOnlyList<LayerDecaySection> LayerDecay { get; init; } = [];
 
     /// <summary>
     /// Settings for parameters whose name contains the key; the longest matching key wins, then the alphabetically first.

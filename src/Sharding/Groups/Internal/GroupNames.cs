@@ -3,14 +3,14 @@ namespace OrtZero.Sharding.Internal;
 /// <summary>Gives every distinct pair of custom key and settings one readable, unique name that no run of it changes.</summary>
 internal sealed class GroupNames
 {
-    private readonly Dictionary<(string? Key, double Rate, double Decay), string> _names = [];
+    private readonly Dictionary<(string? Key, int? Layer, double Rate, double Decay), string> _names = [];
     private readonly HashSet<string> _taken = new(StringComparer.Ordinal) { Frozen };
 
     public const string Frozen = "frozen";
 
     public string NameOf(ResolvedRule rule)
     {
-        var identity = (rule.Key, rule.LearningRate, rule.WeightDecay);
+        var identity = (rule.Key, rule.Layer, rule.LearningRate, rule.WeightDecay);
         if (_names.TryGetValue(identity, out var known))
         {
             return known;
@@ -32,6 +32,11 @@ internal sealed class GroupNames
     private static string Suffix(ResolvedRule rule)
     {
         var changes = new List<string>();
+        if (rule.Layer is { } layer)
+        {
+            changes.Add($"layer_{layer}");
+        }
+
         if (rule.RateMultiplier != 1)
         {
             changes.Add($"lr_x{RuleResolver.Text(rule.RateMultiplier)}");

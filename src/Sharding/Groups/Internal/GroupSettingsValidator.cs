@@ -14,6 +14,17 @@ internal static class GroupSettingsValidator
         DecayMultiplier("paramwise_cfg.bias_decay_mult", rules.BiasDecayMult, optimizer);
         DecayMultiplier("paramwise_cfg.norm_decay_mult", rules.NormDecayMult, optimizer);
         DecayMultiplier("paramwise_cfg.dwconv_decay_mult", rules.DwconvDecayMult, optimizer);
+        foreach (var rule in rules.LayerDecay)
+        {
+            NotNegative("paramwise_cfg.layer_decay.rate", rule.Rate);
+            NotNegative("paramwise_cfg.layer_decay.min_scale", rule.MinScale);
+        }
+
+        for (var index = 0; index < rules.Groups.Count; index++)
+        {
+            CheckSettings($"paramwise_cfg.groups[{index}]", rules.Groups[index].Settings, optimizer);
+        }
+
         foreach (var (key, rule) in rules.CustomKeys)
         {
             var place = $"paramwise_cfg.custom_keys['{key}']";
@@ -23,12 +34,17 @@ internal static class GroupSettingsValidator
                     "paramwise_cfg.custom_keys has an empty key, which would match every parameter: set optimizer.lr and weight_decay instead.");
             }
 
-            NotNegative($"{place}.lr_mult", rule.LrMult);
-            NotNegative($"{place}.lr", rule.Lr);
-            NotNegative($"{place}.weight_decay", rule.WeightDecay);
-            DecayMultiplier($"{place}.decay_mult", rule.DecayMult, optimizer);
-            Moments(place, rule.Beta1, rule.Beta2, rule.Epsilon, rule.Momentum);
+            CheckSettings(place, rule, optimizer);
         }
+    }
+
+    private static void CheckSettings(string place, CustomKeyRule rule, OptimizerSettings optimizer)
+    {
+        NotNegative($"{place}.lr_mult", rule.LrMult);
+        NotNegative($"{place}.lr", rule.Lr);
+        NotNegative($"{place}.weight_decay", rule.WeightDecay);
+        DecayMultiplier($"{place}.decay_mult", rule.DecayMult, optimizer);
+        Moments(place, rule.Beta1, rule.Beta2, rule.Epsilon, rule.Momentum);
     }
 
     private static void DecayMultiplier(string name, double? value, OptimizerSettings optimizer)

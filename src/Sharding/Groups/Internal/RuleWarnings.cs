@@ -11,7 +11,19 @@ internal static class RuleWarnings
         RuleResolver resolver)
     {
         var names = parameters.ConvertAll(parameter => parameter.Name);
+        var taken = parameters.ConvertAll(parameter => resolver.Groups.FirstOrDefault(group => group.Matches(parameter)));
         var winners = names.ConvertAll(resolver.KeyFor);
+        foreach (var group in resolver.Groups.Where(group => !taken.Contains(group)))
+        {
+            var first = taken[parameters.FindIndex(group.Matches)]!;
+            yield return $"{group.Place} ({group.Description}) has no effect: every parameter it matches is taken by an earlier entry, such as {first.Place} ({first.Description}).";
+        }
+
+        foreach (var kind in rules.NoDecayKinds.Where(kind => !parameters.Exists(parameter => GroupSelector.IsOfKind(parameter, kind))))
+        {
+            yield return $"paramwise_cfg.no_decay_kinds has {GroupSelector.KindName(kind)}, but the model has no parameter of that kind.";
+        }
+
         foreach (var key in NamePattern.InOrder(rules.CustomKeys.Keys))
         {
             var place = $"The custom key '{key}' in paramwise_cfg";
@@ -24,6 +36,10 @@ internal static class RuleWarnings
             {
                 var winner = winners[names.IndexOf(matched[0])];
                 yield return $"{place} has no effect: every parameter it matches is taken by a longer key, such as '{winner}'.";
+            }
+            else if (matched.TrueForAll(name => taken[names.IndexOf(name)] is not null))
+            {
+                yield return $"{place} has no effect: every parameter it matches is taken by paramwise_cfg.groups.";
             }
             else if (matched.TrueForAll(name => settings[names.IndexOf(name)].Frozen))
             {

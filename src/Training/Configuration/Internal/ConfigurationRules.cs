@@ -155,20 +155,37 @@ internal sealed class ConfigurationRules(ConfigurationNode root, ConfigurationPr
 
         foreach (var (key, custom) in rules.CustomKeys)
         {
-            string[] steps = ["optim_wrapper", "paramwise_cfg", "custom_keys", key];
-            if (custom is { DecayMult: not null, WeightDecay: not null })
-            {
-                Report("has both decay_mult and weight_decay; remove one of them.", steps);
-            }
-            else if (custom.DecayMult is not null && !written)
-            {
-                Report(NoBase, [.. steps, "decay_mult"]);
-            }
+            CheckSettings(custom.LrMult, custom.Lr, custom.DecayMult, custom.WeightDecay, written, "custom_keys", key);
+        }
 
-            if (custom is { LrMult: not null, Lr: not null })
+        for (var index = 0; index < rules.Groups.Count; index++)
+        {
+            if (rules.Groups[index] is { } group)
             {
-                Report("has both lr_mult and lr; remove one of them.", steps);
+                CheckSettings(group.LrMult, group.Lr, group.DecayMult, group.WeightDecay, written, "groups", $"{index}");
+                if (string.IsNullOrEmpty(group.Match) && string.IsNullOrEmpty(group.Regex) && group.Kinds is not { Count: > 0 } && group.MaxNdim is null)
+                {
+                    Report("does not say which parameters it takes; add \"match\", \"regex\", \"kinds\" or \"max_ndim\".", "optim_wrapper", "paramwise_cfg", "groups", $"{index}");
+                }
             }
+        }
+    }
+
+    private void CheckSettings(double? rateMultiplier, double? rate, double? decayMultiplier, double? decay, bool written, params string[] place)
+    {
+        string[] steps = ["optim_wrapper", "paramwise_cfg", .. place];
+        if (decayMultiplier is not null && decay is not null)
+        {
+            Report("has both decay_mult and weight_decay; remove one of them.", steps);
+        }
+        else if (decayMultiplier is not null && !written)
+        {
+            Report(NoBase, [.. steps, "decay_mult"]);
+        }
+
+        if (rateMultiplier is not null && rate is not null)
+        {
+            Report("has both lr_mult and lr; remove one of them.", steps);
         }
     }
 

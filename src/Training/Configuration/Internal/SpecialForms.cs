@@ -61,5 +61,6 @@ internal static class SpecialForms
     public static string Plural(Type item) => item == typeof(string) ? "strings"
         : item == typeof(int) || item == typeof(long) ? "whole numbers"
         : item == typeof(double) ? "numbers"
+        : item.IsEnum ? $"names such as \"{SettingDescription.EnumNames(item)[0].Name}\""
         : "objects";
 }

@@ -19,6 +19,7 @@ internal static class UnknownKey
         ["warmup_max_lr"] = "optim_wrapper.optimizer.lr",
         ["warmup_min_lr"] = "warmup_min_ratio, a fraction of every group's own rate",
         ["min_lr"] = "eta_min",
+        ["layer_decay_rate"] = "optim_wrapper.paramwise_cfg.layer_decay.rate",
         ["train_dataloader"] = "data.train",
         ["val_dataloader"] = "data.val",
         ["resume_from"] = "checkpoint.resume",

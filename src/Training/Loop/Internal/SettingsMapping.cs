@@ -25,6 +25,10 @@ internal static class SettingsMapping
         DwconvDecayMult = section.DwconvDecayMult,
         DcnOffsetLrMult = section.DcnOffsetLrMult,
         BypassDuplicate = section.BypassDuplicate,
+        NoDecayKinds = section.NoDecayKinds,
+        NoDecayMaxNdim = section.NoDecayMaxNdim,
+        Groups = [.. section.Groups.Select(Group)],
+        LayerDecay = [.. section.LayerDecay.Select(layers => new LayerDecayRule { Rate = layers.Rate, MinScale = layers.MinScale, Prefix = layers.Prefix })],
         CustomOverridesKinds = section.CustomOverridesKinds,
         CustomKeys = section.CustomKeys.ToDictionary(pair => pair.Key, pair => CustomKey(pair.Value), StringComparer.Ordinal),
     };
@@ -52,6 +56,26 @@ internal static class SettingsMapping
         Labels = section.Labels,
         IgnoreIndex = section.IgnoreIndex,
         LabelSmoothing = section.LabelSmoothing,
+    };
+
+    private static GroupRule Group(GroupSection section) => new()
+    {
+        Name = section.Name,
+        Match = section.Match,
+        Regex = section.Regex,
+        Kinds = section.Kinds,
+        MaxNdim = section.MaxNdim,
+        Settings = new CustomKeyRule
+        {
+            LrMult = section.LrMult,
+            DecayMult = section.DecayMult,
+            Lr = section.Lr,
+            WeightDecay = section.WeightDecay,
+            Beta1 = section.Betas?.First,
+            Beta2 = section.Betas?.Second,
+            Epsilon = section.Eps,
+            Momentum = section.Momentum,
+        },
     };
 
     private static CustomKeyRule CustomKey(CustomKeySection section) => new()
