@@ -47,6 +47,17 @@ internal static class CommandLine
             scheduleOptions.Read(result), result.GetValue(scheduleJson), result.GetValue(picture)?.FullName, result.GetValue(worldSize)));
         root.Subcommands.Add(schedule);
 
+        var import = new Command("import-config", "Turns a DeepSpeed, MMEngine or XTuner configuration, written as JSON, into a cfg.json.");
+        var foreign = new Argument<string>("FILE") { Description = "The configuration of the other trainer." };
+        var configuration = new Option<FileInfo?>("--out") { Description = "The file to write instead of standard output." };
+        var verbose = new Option<bool>("--verbose") { Description = "Adds the stack to errors." };
+        import.Arguments.Add(foreign);
+        import.Options.Add(configuration);
+        import.Options.Add(verbose);
+        import.SetAction(result => ImportCommand.Run(
+            result.GetRequiredValue(foreign), result.GetValue(configuration)?.FullName, result.GetValue(verbose)));
+        root.Subcommands.Add(import);
+
         var gradients = new Command("gradients", "Writes the gradients of the first update, before clipping, by parameter name.");
         var gradientOptions = new SharedOptions();
         var output = new Option<FileInfo>("--out") { Description = "The safetensors file to write.", Required = true };

@@ -177,6 +177,7 @@ public sealed class GroupRuleTests
         Assert.Equal(
             [
                 "paramwise_cfg.groups[1] (match 'visual_encoder.blocks.') has no effect: every parameter it matches is taken by an earlier entry, such as paramwise_cfg.groups[0] (match 'visual_encoder.').",
+                "paramwise_cfg.no_decay_kinds has convolution, but the model has no parameter of that kind.",
                 "The custom key 'blocks' in paramwise_cfg has no effect: every parameter it matches is taken by paramwise_cfg.groups.",
             ],
             table.Warnings);

@@ -74,8 +74,14 @@ internal sealed class ConfigurationFolder : IDisposable
     {
         if (steps.Length > 1)
         {
-            var next = node is JsonArray list ? list[int.Parse(steps[0], null)] : node[steps[0]] ??= new JsonObject();
-            Set(next!, steps[1..], value);
+            if (node is JsonArray list)
+            {
+                Set(list[int.Parse(steps[0], null)]!, steps[1..], value);
+                return;
+            }
+
+            node[steps[0]] ??= char.IsAsciiDigit(steps[1][0]) ? new JsonArray(new JsonObject()) : new JsonObject();
+            Set(node[steps[0]]!, steps[1..], value);
         }
         else if (node is JsonArray list)
         {

@@ -7,6 +7,9 @@ internal sealed class ConfigurationProblems
 
     public int Count => _problems.Count;
 
+    /// <summary>Every mistake with the key path it is about.</summary>
+    public IReadOnlyList<(string Path, string Sentence)> All => _problems;
+
     /// <summary>The sentences in the order in which they were found.</summary>
     public IReadOnlyList<string> Sentences => _problems.ConvertAll(problem => problem.Sentence);
 

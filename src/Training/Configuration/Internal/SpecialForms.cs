@@ -41,7 +41,7 @@ internal static class SpecialForms
 
         if (type.IsEnum)
         {
-            return string.Join(" or ", SettingDescription.EnumNames(type).Select(name => $"\"{name.Name}\""));
+            return string.Join(" or ", SettingDescription.EnumNames(type).Take(6).Select(name => $"\"{name.Name}\""));
         }
 
         if (type == typeof(double))

@@ -1,0 +1,144 @@
+using System.Text.Json.Nodes;
+
+namespace OrtZero.Training.Tests;
+
+/// <summary>Configurations as XTuner ships them for DeepSpeed, and as MMEngine's users write them.</summary>
+public sealed class ImportedConfigurationTests : IDisposable
+{
+    private readonly string _folder = RepositoryPaths.NewTemporaryFolder();
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    // The five files differ in zero_optimization only.
+    private const string Head = """
+        "gradient_accumulation_steps": "auto", "train_micro_batch_size_per_gpu": "auto", "gradient_clipping": "auto",
+        "zero_allow_untested_optimizer": true, "zero_force_ds_cpu_optimizer": false,
+        "fp16": { "enabled": "auto", "initial_scale_power": 16 }, "bf16": { "enabled": "auto" },
+        """;
+
+    [Theory]
+    [InlineData("""{ "stage": 1, "overlap_comm": true }""", 1)]
+    [InlineData("""{ "stage": 2, "overlap_comm": true }""", 2)]
+    [InlineData("""{ "stage": 2, "overlap_comm": true, "offload_optimizer": { "device": "cpu", "pin_memory": true } }""", 2)]
+    [InlineData("""{ "stage": 3, "overlap_comm": true, "stage3_gather_16bit_weights_on_model_save": true }""", 3)]
+    [InlineData("""{ "stage": 3, "overlap_comm": true, "offload_optimizer": { "device": "cpu", "pin_memory": true }, "offload_param": { "device": "cpu", "pin_memory": true }, "stage3_gather_16bit_weights_on_model_save": true }""", 3)]
+    public void What_XTuner_ships_for_DeepSpeed_loads(string zero, int stage)
+    {
+        var (configuration, notes) = Import($"{{ {Head} \"zero_optimization\": {zero} }}");
+
+        Assert.True(configuration.ZeroOptimization.OverlapComm);
+        Assert.True(
+            configuration.ZeroOptimization.Stage == stage || notes.Any(note => note.Contains("zero_optimization.stage", StringComparison.Ordinal)),
+            $"Stage {stage} became {configuration.ZeroOptimization.Stage} without a note.");
+        Assert.Equal(1, configuration.OptimWrapper.ClipGrad!.MaxNorm);
+        foreach (var key in new[] { "gradient_accumulation_steps", "train_micro_batch_size_per_gpu", "gradient_clipping", "fp16.enabled", "bf16.enabled" })
+        {
+            Assert.Contains(notes, note => note.StartsWith($"{key} is \"auto\"", StringComparison.Ordinal));
+        }
+    }
+
+    [Fact]
+    public void A_full_DeepSpeed_configuration_keeps_its_numbers()
+    {
+        var (configuration, notes) = Import("""
+            {
+              "train_batch_size": 64, "train_micro_batch_size_per_gpu": 4, "gradient_accumulation_steps": 2, "gradient_clipping": 0.5,
+              "optimizer": { "type": "Adam", "params": { "lr": 1e-4, "betas": [0.9, 0.95], "eps": 1e-7, "weight_decay": 0.1, "torch_adam": true, "freeze_step": 3 } },
+              "scheduler": { "type": "WarmupDecayLR", "params": { "warmup_min_lr": 2e-5, "warmup_max_lr": 2e-4, "warmup_num_steps": 10, "total_num_steps": 100, "warmup_type": "linear" } },
+              "fp16": { "enabled": true, "initial_scale_power": 12, "loss_scale_window": 500, "hysteresis": 2 },
+              "zero_optimization": { "stage": 1, "reduce_bucket_size": 2e6, "allgather_bucket_size": "auto", "mics_shard_size": 8 },
+              "steps_per_print": 20, "tensorboard": { "enabled": true }, "wandb": { "enabled": true }, "flops_profiler": { "enabled": false }
+            }
+            """);
+
+        Assert.Equal(4, configuration.MicroBatchSize);
+        var wrapper = configuration.OptimWrapper;
+        Assert.Equal((2, 0.5), (wrapper.AccumulativeCounts, wrapper.ClipGrad!.MaxNorm));
+        Assert.Equal((OptimizerKind.AdamW, 2e-4, 1e-7, 0.1), (wrapper.Optimizer.Type, wrapper.Optimizer.Lr, wrapper.Optimizer.Eps, wrapper.Optimizer.WeightDecay!.Value));
+        Assert.Equal(new Betas(0.9, 0.95), wrapper.Optimizer.Betas);
+        Assert.Equal(OptimWrapperKind.AmpOptimWrapper, wrapper.Type);
+        Assert.Equal((4096, 500), (wrapper.LossScale!.InitScale, wrapper.LossScale.GrowthInterval));
+        var schedule = Assert.Single(configuration.ParamScheduler);
+        Assert.Equal(
+            new SchedulerOptions { Type = SchedulerKind.WarmupDecayLR, ByEpoch = false, WarmupNumSteps = 20, WarmupType = WarmupType.Linear, WarmupMinRatio = 0.1 }, schedule);
+        Assert.Equal(200, configuration.TrainCfg.MaxIters);
+        Assert.Equal((1, 2_000_000), (configuration.ZeroOptimization.Stage, configuration.ZeroOptimization.ReduceBucketSize));
+        Assert.Equal((20, true), (configuration.Log.Interval, configuration.Log.Tensorboard));
+        foreach (var part in new[] { "train_batch_size was left out", "wandb has no counterpart", "flops_profiler has no counterpart", "fp16.hysteresis", "optimizer.params.freeze_step", "mics_shard_size", "became AdamW", "warmup_max_lr overwrites" })
+        {
+            Assert.Contains(notes, note => note.Contains(part, StringComparison.Ordinal));
+        }
+    }
+
+    [Fact]
+    public void XTuners_wrapper_and_schedulers_keep_every_setting_of_every_part()
+    {
+        var (configuration, notes) = Import("""
+            {
+              "optim_wrapper": {
+                "type": "mmengine.optim.AmpOptimWrapper",
+                "constructor": "mmpretrain.engine.LearningRateDecayOptimWrapperConstructor",
+                "optimizer": { "type": "torch.optim.AdamW", "lr": 2e-4, "betas": [0.9, 0.999], "weight_decay": 0.05 },
+                "clip_grad": { "max_norm": 1, "error_if_nonfinite": false }, "accumulative_counts": 16, "loss_scale": "dynamic", "dtype": "float16",
+                "paramwise_cfg": { "norm_decay_mult": 0.0, "layer_decay_rate": 0.75, "custom_keys": { "visual_encoder": { "lr_mult": 0.1 }, "projector": { "lr_mult": 0.5, "decay_mult": 0.0 } } }
+              },
+              "param_scheduler": [
+                { "type": "mmengine.optim.LinearLR", "start_factor": 1e-5, "by_epoch": true, "begin": 0, "end": 0.03, "convert_to_iter_based": true, "verbose": true },
+                { "type": "CosineAnnealingLR", "eta_min": 0.0, "by_epoch": true, "begin": 0.03, "end": 3, "convert_to_iter_based": true } ],
+              "train_cfg": { "type": "xtuner.engine.runner.TrainLoop", "max_epochs": 3 },
+              "train_dataloader": { "batch_size": 2, "num_workers": 4 },
+              "default_hooks": { "logger": { "type": "LoggerHook", "interval": 25 }, "checkpoint": { "type": "CheckpointHook", "by_epoch": false, "interval": 500, "max_keep_ckpts": 2 } },
+              "randomness": { "seed": null, "deterministic": false }, "env_cfg": { "cudnn_benchmark": false }
+            }
+            """);
+
+        var wrapper = configuration.OptimWrapper;
+        Assert.Equal((16, 2e-4), (wrapper.AccumulativeCounts, wrapper.Optimizer.Lr));
+        Assert.Equal((0.1, 0.5, 0.0), (wrapper.ParamwiseCfg!.CustomKeys["visual_encoder"].LrMult, wrapper.ParamwiseCfg.CustomKeys["projector"].LrMult, wrapper.ParamwiseCfg.CustomKeys["projector"].DecayMult));
+        Assert.Equal(0.75, Assert.Single(wrapper.ParamwiseCfg.LayerDecay).Rate);
+        Assert.Equal([SchedulerKind.LinearLR, SchedulerKind.CosineAnnealingLR], configuration.ParamScheduler.Select(entry => entry.Type));
+        Assert.Equal((3, 2, 25), (configuration.TrainCfg.MaxEpochs!.Value, configuration.MicroBatchSize, configuration.Log.Interval));
+        Assert.Equal((500, 2), (configuration.Checkpoint.Interval!.Value, configuration.Checkpoint.MaxKeep!.Value));
+        foreach (var part in new[] { "env_cfg has no counterpart", "train_dataloader.num_workers has no counterpart", "param_scheduler.0.verbose", "constructor" })
+        {
+            Assert.Contains(notes, note => note.Contains(part, StringComparison.Ordinal));
+        }
+    }
+
+    [Theory]
+    [InlineData("[1]", "is not a JSON object")]
+    [InlineData("{ \"a\": }", "is not JSON")]
+    [InlineData("{ \"a\": 1, \"a\": 2 }", "is not JSON")]
+    [InlineData("{ \"a\": 1 }", "is neither a DeepSpeed configuration")]
+    public void What_is_no_configuration_is_refused(string json, string part)
+    {
+        var path = Path.Combine(_folder, "foreign.json");
+        File.WriteAllText(path, json);
+        Assert.Contains(part, Assert.Throws<ConfigurationException>(() => ImportedConfiguration.FromFile(path)).Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("""{ "zero_optimization": 5 }""")]
+    [InlineData("""{ "zero_optimization": { "stage": "three", "offload_optimizer": "cpu" }, "optimizer": 7, "scheduler": [], "fp16": true }""")]
+    [InlineData("""{ "gradient_clipping": "much", "train_micro_batch_size_per_gpu": -4, "gradient_accumulation_steps": 0.5, "optimizer": { "type": "OneBitAdam", "params": { "lr": "x" } } }""")]
+    [InlineData("""{ "optim_wrapper": 5, "param_scheduler": [ 1, { "type": "Nonsense" }, { "type": "LinearLR", "T_max": 2 } ], "train_cfg": null }""")]
+    [InlineData("""{ "optim_wrapper": { "optimizer": { "type": "SGD2", "lr": -1 }, "paramwise_cfg": { "a.b": 1, "custom_keys": { "x.y": { "lr_mult": -1 } } } } }""")]
+    public void Whatever_the_other_file_says_what_is_written_loads(string json) => Assert.NotEmpty(Import(json).Notes);
+
+    private (TrainingConfiguration Configuration, IReadOnlyList<string> Notes) Import(string json)
+    {
+        var path = Path.Combine(_folder, "foreign.json");
+        File.WriteAllText(path, json);
+        var imported = ImportedConfiguration.FromFile(path);
+        Assert.StartsWith("PLACEHOLDER", JsonNode.Parse(imported.Json)!["model"]!["path"]!.GetValue<string>(), StringComparison.Ordinal);
+        Assert.All(imported.Notes, note => Assert.Matches("^[^\\n]+[.?]$", note));
+        foreach (var file in new[] { "PLACEHOLDER-model.onnx", "PLACEHOLDER-train.npz" })
+        {
+            File.WriteAllBytes(Path.Combine(_folder, file), []);
+        }
+
+        var written = Path.Combine(_folder, "cfg.json");
+        File.WriteAllText(written, imported.Json);
+        return (TrainingConfiguration.Load(written), imported.Notes);
+    }
+}
