@@ -24,6 +24,15 @@ public static class GradientRuleRegistry
         PoolingRules.Register(Rules);
         ResizeRules.Register(Rules);
         EinsumRules.Register(Rules);
+        ScatterRules.Register(Rules);
+        SpatialRules.Register(Rules);
+        CompositeNormalizationRules.Register(Rules);
+        RecurrentRules.Register(Rules);
+        AttentionRules.Register(Rules);
+        RotaryRules.Register(Rules);
+        QuantizationRules.Register(Rules);
+        MicrosoftRules.Register(Rules);
+        LossRules.Register(Rules);
         LogicRules.Register(Rules);
         Operators = [.. Rules.Operators.Order()];
     }

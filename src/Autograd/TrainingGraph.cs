@@ -35,4 +35,7 @@ public sealed class TrainingGraph
 
     /// <summary>The graph output that holds the loss, a scalar.</summary>
     public required string LossName { get; init; }
+
+    /// <summary>What the graph carries from run to run besides parameters: the running statistics of batch normalizations in training mode.</summary>
+    public IReadOnlyList<StateUpdate> States { get; init; } = [];
 }

@@ -28,7 +28,8 @@ public sealed class TrainingGraphBuilder(GradientOptions? options = null)
         var copy = model.Clone();
         var graph = copy.Graph;
         var parameters = trainable.Select(name => values[name]).ToArray();
-        var known = WithoutParameters(values, graph, trainable);
+        var statistics = BatchStatistics.Initializers(graph).Except(trainable).ToArray();
+        var known = WithoutParameters(values, graph, [.. trainable, .. statistics]);
         ForwardGraph.Fold(graph, known);
         KeepOnlyOutput(graph, loss.Output);
         if (_options.FusedKernels)
@@ -39,13 +40,16 @@ public sealed class TrainingGraphBuilder(GradientOptions? options = null)
         ForwardGraph.Prune(graph);
 
         var emitter = new GraphEmitter(graph, known, copy.GetOpsetVersion(), _options);
-        var forward = graph.Node.ToArray();
+        var wanted = trainable.ToHashSet(StringComparer.Ordinal);
+        var forward = Lowering.Apply(graph, emitter, GradientRuleRegistry.Rules, wanted, _options.FusedKernels);
+        var written = graph.Node.Count;
         var output = known[loss.Output];
         var labels = LossCheck.Labels(graph, known, loss, output) is { } description
             ? emitter.AddInput(description.Name, description.Type, description.Shape)
             : null;
         var (lossValue, gradient) = new LossEmitter(emitter, loss).Emit(output, labels);
-        var backward = new BackwardPass(emitter, GradientRuleRegistry.Rules, forward, trainable.ToHashSet(StringComparer.Ordinal));
+        var next = BatchStatistics.Emit(emitter, forward, statistics);
+        var backward = new BackwardPass(emitter, GradientRuleRegistry.Rules, forward, wanted);
         if (backward.IsWanted(output.Name))
         {
             backward.Run(output, gradient);
@@ -58,7 +62,7 @@ public sealed class TrainingGraphBuilder(GradientOptions? options = null)
             throw new UnreachableParameterException(missing, loss.Output);
         }
 
-        var names = new OutputNames(graph, forward.Length);
+        var names = new OutputNames(graph, written);
         var lossName = names.Set(lossValue, "loss");
         var result = new TrainableParameter[parameters.Length];
         for (var i = 0; i < result.Length; i++)
@@ -67,13 +71,22 @@ public sealed class TrainingGraphBuilder(GradientOptions? options = null)
             result[i] = new TrainableParameter(parameter.Name, parameter.Type, parameter.Shape, names.Set(gradients[i]!, $"{parameter.Name}_grad"));
         }
 
+        var states = next.Select(state => new StateUpdate(
+            state.Input, names.Set(state.Next, $"{state.Input}_next"), state.Next.Type, state.Next.Shape)).ToArray();
         graph.Output.Clear();
         graph.Output.Add(ForwardGraph.Describe(lossName, lossValue.Type, []));
         graph.Output.AddRange(result.Select(parameter => ForwardGraph.Describe(parameter.GradientName, parameter.Type, parameter.Shape)));
+        graph.Output.AddRange(states.Select(state => ForwardGraph.Describe(state.OutputName, state.Type, state.Shape)));
         ForwardGraph.Prune(graph);
-        var modelInputs = graph.Input.Select(input => input.Name)
-            .Where(name => name != labels?.Name && !trainable.Contains(name) && graph.Initializer.All(tensor => tensor.Name != name)).ToArray();
-        SetInputs(graph, [.. modelInputs.Select(name => known[name]), .. labels is null ? [] : new[] { labels }, .. parameters]);
+        var own = trainable.Concat(states.Select(state => state.InputName)).Append(labels?.Name ?? "").ToHashSet(StringComparer.Ordinal);
+        own.UnionWith(graph.Initializer.Select(tensor => tensor.Name));
+        var modelInputs = graph.Input.Select(input => input.Name).Where(name => !own.Contains(name)).ToArray();
+        SetInputs(
+            graph,
+            [
+                .. modelInputs.Select(name => known[name]), .. labels is null ? [] : new[] { labels }, .. parameters,
+                .. states.Select(state => known[state.InputName]),
+            ]);
         OperatorSets.Complete(copy.Proto, emitter.Opset);
         return new TrainingGraph
         {
@@ -81,18 +94,23 @@ public sealed class TrainingGraphBuilder(GradientOptions? options = null)
             ModelInputs = modelInputs,
             LabelsInput = labels?.Name,
             Parameters = result,
+            States = states,
             LossName = lossName,
         };
     }
 
     /// <summary>
     /// The forward pass with the loss as first output and the model's own outputs after it, the trainable parameters as inputs. Open axes
-    /// of the model stay open, so one session evaluates batches of any size. The model is not changed.
+    /// of the model stay open, so one session evaluates batches of any size. Batch normalizations use their running statistics, and
+    /// dropouts pass everything. The model is not changed.
     /// </summary>
     /// <param name="model">The imported model.</param>
     /// <param name="values">The same table as for <see cref="Build"/>.</param>
     /// <param name="loss">Which output is evaluated, and how.</param>
-    /// <param name="trainable">The initializers that become inputs, after the model's own inputs and the labels.</param>
+    /// <param name="trainable">
+    /// The initializers that become inputs, after the model's own inputs and the labels: the trainable parameters, and the
+    /// <see cref="TrainingGraph.States"/> if they are to be evaluated as they are now.
+    /// </param>
     /// <exception cref="GradientException">A name or shape in the options does not fit the model.</exception>
     public OnnxModel BuildEvaluation(OnnxModel model, ValueTable values, LossOptions loss, IReadOnlyCollection<string> trainable)
     {
@@ -102,6 +120,7 @@ public sealed class TrainingGraphBuilder(GradientOptions? options = null)
         ArgumentNullException.ThrowIfNull(trainable);
         LossCheck.Validate(model, values, loss, trainable);
         var copy = model.Clone();
+        InferenceMode.Apply(copy);
         var graph = copy.Graph;
         var table = WithoutParameters(values, graph, trainable);
         var known = values[loss.Output];

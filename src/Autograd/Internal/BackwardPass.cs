@@ -1,4 +1,3 @@
-using OrtZero.Onnx;
 using OrtZero.Onnx.Protobuf;
 
 namespace OrtZero.Autograd.Internal;
@@ -23,14 +22,7 @@ internal sealed class BackwardPass
         _forward = forward;
         _trainable = trainable;
         _store = new GradientStore(graph);
-        _wanted = new HashSet<string>(trainable, StringComparer.Ordinal);
-        foreach (var node in forward)
-        {
-            if (_rules.IsDifferentiable(node.Domain, node.OpType) && NodeInputs.Of(node).Any(_wanted.Contains))
-            {
-                _wanted.UnionWith(node.Output.Where(IsReal));
-            }
-        }
+        _wanted = WantedValues.Of(graph, rules, forward, trainable);
     }
 
     /// <summary>Whether a trainable parameter lies behind the value.</summary>
@@ -65,29 +57,5 @@ internal sealed class BackwardPass
         return _store.Sum(parameter) is { } sum ? _graph.Expand(sum, parameter.Shape) : null;
     }
 
-    private bool IsReal(string value) =>
-        value.Length > 0 && (!_graph.TryFind(value, out var description) || description.Type.IsFloatingPoint());
-
-    private string ParameterBehind(NodeProto node)
-    {
-        var seen = new HashSet<NodeProto>();
-        var open = new Queue<NodeProto>([node]);
-        while (open.TryDequeue(out var current))
-        {
-            foreach (var input in NodeInputs.Of(current).Where(_wanted.Contains))
-            {
-                if (_trainable.Contains(input))
-                {
-                    return input;
-                }
-
-                if (_graph.Producer(input) is { } producer && seen.Add(producer))
-                {
-                    open.Enqueue(producer);
-                }
-            }
-        }
-
-        throw new InvalidOperationException($"Node '{RuleContext.NameOf(node)}' has no trainable parameter behind it.");
-    }
+    private string ParameterBehind(NodeProto node) => WantedValues.ParameterBehind(_graph, node, _wanted, _trainable);
 }

@@ -8,7 +8,15 @@ internal sealed class GradientRuleSet
 {
     private readonly Dictionary<(string Domain, string Operator), GradientRule?> _rules = [];
 
-    public IEnumerable<(string Domain, string Operator)> Operators => _rules.Keys;
+    private readonly Dictionary<(string Domain, string Operator), LoweringRule> _lowerings = [];
+
+    public IEnumerable<(string Domain, string Operator)> Operators => _rules.Keys.Union(_lowerings.Keys);
+
+    /// <summary>Adds an operator that is replaced by simpler ones before it is differentiated.</summary>
+    public void AddLowering(string operatorName, LoweringRule lower, string domain = "") => _lowerings.Add((domain, operatorName), lower);
+
+    public bool TryGetLowering(string domain, string operatorName, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out LoweringRule? lower) =>
+        _lowerings.TryGetValue((Normalize(domain), operatorName), out lower);
 
     public void Add(string operatorName, GradientRule rule, string domain = "") => _rules.Add((domain, operatorName), rule);
 

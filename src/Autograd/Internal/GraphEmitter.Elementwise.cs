@@ -40,8 +40,10 @@ internal sealed partial class GraphEmitter
     public Value Not(Value x) => Unary("Not", x);
 
     /// <summary>An operator that keeps type and shape.</summary>
-    public Value Unary(string operatorName, Value x, Action<NodeProto>? attributes = null) =>
-        Node(operatorName, [x], x.Type, x.Shape, attributes);
+    public Value Unary(string operatorName, Value x, Action<NodeProto>? attributes = null, string domain = "") =>
+        Node(operatorName, [x], x.Type, x.Shape, attributes, domain);
+
+    public Value Clip(Value x, double low, double high) => Node("Clip", [x, Scalar(x.Type, low), Scalar(x.Type, high)], x.Type, x.Shape);
 
     public Value Add(Value a, Value b) => Binary("Add", a, b);
 
@@ -78,6 +80,8 @@ internal sealed partial class GraphEmitter
     public Value Equal(Value a, Value b) => Compare("Equal", a, b);
 
     public Value And(Value a, Value b) => Compare("And", a, b);
+
+    public Value Or(Value a, Value b) => Compare("Or", a, b);
 
     public Value Where(Value condition, Value yes, Value no) =>
         Node("Where", [condition, yes, no], yes.Type, Shapes.Broadcast(condition.Shape, Shapes.Broadcast(yes.Shape, no.Shape)));

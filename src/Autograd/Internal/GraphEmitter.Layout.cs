@@ -47,6 +47,11 @@ internal sealed partial class GraphEmitter
         }
 
         var shape = Shapes.Reduced(x.Shape, axes, keep);
+        if (_centered.Contains(x.Name) && axes.Length == x.Shape.Length - 1 && !axes.Contains(1))
+        {
+            return Filled(x.Type, shape, 0);
+        }
+
         foreach (var axis in axes)
         {
             if (x.Shape[axis] != 1)
@@ -133,10 +138,38 @@ internal sealed partial class GraphEmitter
     /// </summary>
     public Value ScatterAdd(long[] shape, Value indices, Value updates, int axis)
     {
-        Opset = Math.Max(Opset, 16);
-        return Node(
-            "ScatterElements", [Filled(updates.Type, shape, 0), indices, updates], updates.Type, shape,
-            node => node.SetInt("axis", axis).SetString("reduction", "add"));
+        return Scatter(Filled(updates.Type, shape, 0), indices, updates, axis, "add");
+    }
+
+    /// <summary>Writes updates into a value along an axis, by a reduction (none, add, mul, max, min).</summary>
+    public Value Scatter(Value x, Value indices, Value updates, int axis, string reduction) => Node(
+        "ScatterElements", [x, indices, updates], x.Type, x.Shape,
+        node =>
+        {
+            node.SetInt("axis", axis);
+            if (reduction != "none")
+            {
+                node.SetString("reduction", reduction);
+            }
+        },
+        minimumOpset: reduction is "max" or "min" ? 18 : reduction == "none" ? 0 : 16);
+
+    /// <summary>
+    /// Index tuples [batches, tuples, depth] over axes of the given lengths as one number each, [batches, tuples]. Negative indices count
+    /// from the end of their own axis.
+    /// </summary>
+    public Value RowNumbers(Value tuples, long[] lengths)
+    {
+        var strides = new long[lengths.Length];
+        var stride = 1L;
+        for (var i = lengths.Length - 1; i >= 0; i--)
+        {
+            strides[i] = stride;
+            stride *= lengths[i];
+        }
+
+        var positive = Where(Less(tuples, Scalar(TensorElementType.Int64, 0)), Add(tuples, Integers(lengths)), tuples);
+        return ReduceSum(Mul(positive, Integers(strides)), [2], keep: false);
     }
 
     /// <summary>

@@ -18,6 +18,7 @@ internal sealed partial class GraphEmitter
     private readonly Dictionary<string, NodeProto> _producers = new(StringComparer.Ordinal);
     private readonly Dictionary<ByteString, NodeProto> _written = [];
     private readonly Dictionary<ByteString, Value> _constants = [];
+    private readonly HashSet<string> _centered = new(StringComparer.Ordinal);
     private readonly HashSet<string> _names = new(StringComparer.Ordinal);
     private readonly Dictionary<string, int> _counters = new(StringComparer.Ordinal);
 
@@ -79,6 +80,21 @@ internal sealed partial class GraphEmitter
         return value;
     }
 
+    /// <summary>Gives a written value a name that nodes of the model read.</summary>
+    public void Name(Value value, string name)
+    {
+        var node = new NodeProto { OpType = "Identity", Name = UniqueName($"{Scope}/Identity"), Input = { value.Name }, Output = { name } };
+        _graph.Node.Add(node);
+        Register(node);
+        _values.Add(value with { Name = name });
+    }
+
+    /// <summary>
+    /// Says that a value sums to exactly 0 over all axes but axis 1, which rounding would hide: the gradient of a bias in front of a batch
+    /// normalization is nothing but noise, and an optimizer that divides by its size would make steps of it.
+    /// </summary>
+    public void MarkCentered(Value value) => _centered.Add(value.Name);
+
     /// <summary>Adds a graph input.</summary>
     public Value AddInput(string name, TensorElementType type, long[] shape)
     {
@@ -95,7 +111,12 @@ internal sealed partial class GraphEmitter
         TensorElementType type,
         long[] shape,
         Action<NodeProto>? attributes = null,
-        string domain = "") => Nodes(operatorName, inputs, [(type, shape)], attributes, domain)[0];
+        string domain = "",
+        long minimumOpset = 0)
+    {
+        Opset = Math.Max(Opset, minimumOpset);
+        return Nodes(operatorName, inputs, [(type, shape)], attributes, domain)[0];
+    }
 
     /// <summary>Writes one node.</summary>
     public Value[] Nodes(

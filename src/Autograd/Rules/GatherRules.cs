@@ -12,7 +12,6 @@ internal static class GatherRules
         rules.Add("Gather", Gather);
         rules.Add("GatherElements", GatherElements);
         rules.Add("GatherND", GatherNd);
-        rules.Add("ScatterElements", ScatterElements);
         rules.Add("TopK", TopK);
     }
 
@@ -96,50 +95,12 @@ internal static class GatherRules
         var inner = Shapes.Count(shape.AsSpan(batch + depth));
 
         var lengths = indexed[batch..].ToArray();
-        var strides = new long[depth];
-        var stride = 1L;
-        for (var i = depth - 1; i >= 0; i--)
-        {
-            strides[i] = stride;
-            stride *= lengths[i];
-        }
-
-        // Negative indices count from the end of their own axis.
-        var tuple = graph.Reshape(indices, batches, tuples, depth);
-        var zero = graph.Scalar(TensorElementType.Int64, 0);
-        var positive = graph.Where(graph.Less(tuple, zero), graph.Add(tuple, graph.Integers(lengths)), tuple);
-        var linear = graph.ReduceSum(graph.Mul(positive, graph.Integers(strides)), [2], keep: false);
+        var stride = Shapes.Count(lengths);
+        var linear = graph.RowNumbers(graph.Reshape(indices, batches, tuples, depth), lengths);
         var offsets = graph.Reshape(graph.Mul(graph.Iota(batches), graph.Scalar(TensorElementType.Int64, stride)), batches, 1);
         var rows = graph.ScatterRows(
             batches * stride, graph.Add(linear, offsets), graph.Reshape(context.DY, 1, batches * tuples, inner));
         context.Give(0, graph.Reshape(rows, shape));
-    }
-
-    /// <summary>Without reduction the written elements take their gradient to the updates; with add both get it.</summary>
-    private static void ScatterElements(RuleContext context)
-    {
-        var graph = context.Graph;
-        var axis = context.Axis("axis", 0);
-        var reduction = context.Node.GetString("reduction", "none");
-        if (reduction is not ("none" or "add"))
-        {
-            throw context.Unsupported($"its reduction '{reduction}' has no gradient rule");
-        }
-
-        var indices = context.Input(1);
-        if (context.Needs(2))
-        {
-            context.Give(2, graph.GatherElements(context.DY, indices, axis));
-        }
-
-        if (context.Needs(0))
-        {
-            context.Give(0, reduction == "add"
-                ? context.DY
-                : graph.Node(
-                    "ScatterElements", [context.DY, indices, graph.Filled(context.X.Type, indices.Shape, 0)], context.X.Type, context.X.Shape,
-                    node => node.SetInt("axis", axis)));
-        }
     }
 
     private static void TopK(RuleContext context) =>

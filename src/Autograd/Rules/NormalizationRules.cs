@@ -11,6 +11,8 @@ internal static class NormalizationRules
     {
         rules.Add("LayerNormalization", LayerNormalization);
         rules.Add("BatchNormalization", BatchNormalization);
+        rules.Add("SimplifiedLayerNormalization", RootMeanSquare);
+        rules.Add("RMSNormalization", RootMeanSquare);
     }
 
     /// <summary>
@@ -28,6 +30,7 @@ internal static class NormalizationRules
         var mean = graph.Cast(context.ExtraOutput(1, statisticsType, statistics), x.Type);
         var inverse = graph.Cast(context.ExtraOutput(2, statisticsType, statistics), x.Type);
         var hasBias = context.HasInput(2);
+        Statistics(context, x, mean, inverse, axis);
         if (graph.CanFuse("LayerNormalizationGrad", x.Type) && Shapes.Same(scale.Shape, shape.AsSpan(axis)))
         {
             var results = graph.Nodes(
@@ -66,15 +69,62 @@ internal static class NormalizationRules
         }
     }
 
+    /// <summary>What the outputs for mean and r add: dmean/n and -dr·r²·x̂/n.</summary>
+    private static void Statistics(RuleContext context, Value x, Value mean, Value inverse, int axis)
+    {
+        var graph = context.Graph;
+        var share = 1.0 / Math.Max(1, Shapes.Count(x.Shape.AsSpan(axis)));
+        if (context.Needs(0) && context.Gradient(1) is { } dMean)
+        {
+            context.GiveBroadcast(0, graph.Mul(graph.Cast(dMean, x.Type), share));
+        }
+
+        if (context.Needs(0) && context.Gradient(2) is { } dInverse)
+        {
+            var cube = graph.Mul(graph.Square(inverse), graph.Mul(inverse, -share));
+            context.Give(0, graph.Mul(graph.Mul(graph.Sub(x, mean), cube), graph.Cast(dInverse, x.Type)));
+        }
+    }
+
+    /// <summary>With r = 1/√(mean(x²) + ε), x̂ = x·r and b = dy·scale: dx = r·(b - x̂·mean(b·x̂)), dscale = Σ dy·x̂.</summary>
+    private static void RootMeanSquare(RuleContext context)
+    {
+        if (context.Gradient(1) is not null)
+        {
+            throw context.Unsupported("its deviation as an output has no gradient rule");
+        }
+
+        var graph = context.Graph;
+        var x = context.X;
+        var axis = context.Axis("axis", -1);
+        var axes = Shapes.Range(x.Shape.Length)[axis..];
+        var share = 1.0 / Math.Max(1, Shapes.Count(x.Shape.AsSpan(axis)));
+        var square = graph.Mul(graph.ReduceSum(graph.Square(x), axes), share);
+        var inverse = graph.Div(1, graph.Sqrt(graph.Add(square, context.Node.GetFloat("epsilon", 1e-5f))));
+        var normalized = graph.Mul(x, inverse);
+        if (context.Needs(0))
+        {
+            var weighted = graph.Mul(context.DY, context.Input(1));
+            var along = graph.Mul(graph.ReduceSum(graph.Mul(weighted, normalized), axes), share);
+            context.Give(0, graph.Mul(graph.Sub(weighted, graph.Mul(normalized, along)), inverse));
+        }
+
+        if (context.Needs(1))
+        {
+            context.Give(1, graph.Mul(context.DY, normalized));
+        }
+    }
+
     /// <summary>
     /// Inference mode, the running statistics being constants: dx = dy·scale·r, dscale = r·Σ dy·(x - mean), dbias = Σ dy, with the sums over
     /// everything but the channels (axis 1).
     /// </summary>
     private static void BatchNormalization(RuleContext context)
     {
-        if (context.Node.GetInt("training_mode", 0) != 0)
+        if (BatchStatistics.IsTraining(context.Node))
         {
-            throw context.Unsupported("it runs in training mode, which has no gradient rule (export the model in evaluation mode)");
+            TrainingBatchNormalization(context);
+            return;
         }
 
         if (context.Needs(3) || context.Needs(4))
@@ -105,6 +155,42 @@ internal static class NormalizationRules
         if (context.Needs(2))
         {
             context.Give(2, graph.Cast(SumPerChannel(graph, dy), context.Input(2).Type));
+        }
+    }
+
+    /// <summary>
+    /// Training mode, mean and r being those of the batch: with b = dy·scale, dx = r·(b - mean(b) - x̂·mean(b·x̂)), dscale = Σ dy·x̂,
+    /// dbias = Σ dy, all means and sums over everything but the channels.
+    /// </summary>
+    private static void TrainingBatchNormalization(RuleContext context)
+    {
+        var graph = context.Graph;
+        var x = context.X;
+        var dy = context.DY;
+        var (_, centered) = BatchStatistics.Center(graph, x);
+        var inverse = graph.Div(1, graph.Sqrt(graph.Add(BatchStatistics.Variance(graph, centered), context.Node.GetFloat("epsilon", 1e-5f))));
+        var normalized = graph.Mul(centered, inverse);
+        var axes = BatchStatistics.Axes(x);
+        var sum = graph.ReduceSum(dy, axes);
+        var along = graph.ReduceSum(graph.Mul(dy, normalized), axes);
+        if (context.Needs(0))
+        {
+            var share = (double)Shapes.Count(sum.Shape) / Math.Max(1, Shapes.Count(x.Shape));
+            var factor = graph.Mul(graph.Reshape(graph.Cast(context.Input(1), x.Type), sum.Shape), inverse);
+            var rest = graph.Sub(graph.Sub(dy, graph.Mul(sum, share)), graph.Mul(normalized, graph.Mul(along, share)));
+            var gradient = graph.Mul(rest, factor);
+            graph.MarkCentered(gradient);
+            context.Give(0, gradient);
+        }
+
+        if (context.Needs(1))
+        {
+            context.Give(1, graph.Cast(graph.Reshape(along, context.Input(1).Shape), context.Input(1).Type));
+        }
+
+        if (context.Needs(2))
+        {
+            context.Give(2, graph.Cast(graph.Reshape(sum, context.Input(2).Shape), context.Input(2).Type));
         }
     }
 

@@ -15,6 +15,7 @@ internal static class ReduceRules
         rules.Add("ReduceL1", context => Reduction(context, (graph, dy, x, _) => graph.Mul(dy, graph.Unary("Sign", x))));
         rules.Add("ReduceLogSumExp", context => Reduction(context, (graph, dy, x, y) => graph.Mul(dy, graph.Exp(graph.Sub(x, y)))));
         rules.Add("ReduceLogSum", context => Reduction(context, (graph, dy, _, y) => graph.Div(dy, graph.Exp(y))));
+        rules.Add("ReduceProd", context => Reduction(context, Product));
         rules.Add("ReduceMax", context => Reduction(context, Extremum));
         rules.Add("ReduceMin", context => Reduction(context, Extremum));
         rules.Add("ReduceL2", context => Reduction(context, Norm));
@@ -39,6 +40,21 @@ internal static class ReduceRules
 
         var kept = Shapes.Reduced(context.X.Shape, Array.ConvertAll(Shapes.Axes(axes, rank), axis => (long)axis), keep: true);
         context.GiveBroadcast(0, rule(graph, graph.Reshape(context.DY, kept), context.X, graph.Reshape(context.Y, kept)));
+    }
+
+    /// <summary>Each factor gets the product of the others; where one factor is zero, only it does.</summary>
+    private static Value Product(GraphEmitter graph, Value dy, Value x, Value y)
+    {
+        var zero = graph.Scalar(x.Type, 0);
+        var isZero = graph.Equal(x, zero);
+        var safe = graph.Where(isZero, graph.Scalar(x.Type, 1), x);
+        var axes = Shapes.BroadcastAxes(x.Shape, y.Shape);
+        var product = axes.Length == 0 ? safe : graph.Opset < 18
+            ? graph.Node("ReduceProd", [safe], x.Type, y.Shape, node => node.SetInts("axes", axes))
+            : graph.Node("ReduceProd", [safe, graph.Integers(axes)], x.Type, y.Shape);
+        var zeros = graph.Cast(isZero, x.Type);
+        var others = graph.Sub(graph.ReduceSum(zeros, axes), zeros);
+        return graph.Masked(graph.Equal(others, zero), graph.Mul(dy, graph.Div(product, safe)));
     }
 
     /// <summary>Equal extremes share the gradient evenly, as PyTorch's amax and amin do.</summary>

@@ -24,6 +24,17 @@ internal static class ShapeRules
         rules.Add("Pad", Pad);
         rules.Add("Tile", Tile);
         rules.Add("Dropout", Dropout);
+        rules.Add("CumSum", CumSum);
+    }
+
+    /// <summary>An element adds to every sum at or behind it: the sums of dy from the other end.</summary>
+    private static void CumSum(RuleContext context)
+    {
+        var isReverse = context.Node.GetInt("reverse", 0) != 0;
+        var isExclusive = context.Node.GetInt("exclusive", 0);
+        context.Give(0, context.Graph.Node(
+            "CumSum", [context.DY, context.Input(1)], context.X.Type, context.X.Shape,
+            node => node.SetInt("reverse", isReverse ? 0 : 1).SetInt("exclusive", isExclusive)));
     }
 
     private static void Trilu(RuleContext context)

@@ -79,6 +79,7 @@ internal static class ReduceGradPass
             LabelsInput = graph.LabelsInput,
             Parameters = graph.Parameters,
             FrozenInputs = graph.FrozenInputs,
+            States = graph.States,
             LossName = graph.LossName,
         };
     }

@@ -16,7 +16,8 @@ public static class CheckpointExport
     public static void WriteModel(CheckpointReader checkpoint, string? modelPath, string target)
     {
         ArgumentNullException.ThrowIfNull(checkpoint);
-        var path = modelPath ?? RunState.Parse(checkpoint.Path, checkpoint.Manifest.RunState).ModelPath;
+        var state = RunState.Parse(checkpoint.Path, checkpoint.Manifest.RunState);
+        var path = modelPath ?? state.ModelPath;
         if (path is null || !File.Exists(path))
         {
             throw new CheckpointException($"The model that {checkpoint.Path} belongs to is not at {path ?? "a known place"}: say where it is with --model FILE.");
@@ -35,6 +36,7 @@ public static class CheckpointExport
             model.Graph.SetInitializer(TensorFactory.FromSingles(parameter.Name, parameter.Shape, checkpoint.ReadParameter(parameter.Name)));
         }
 
+        ModelExporter.SetStates(model, state.States ?? new Dictionary<string, float[]>());
         ModelImporter.RestoreNames(model, import);
         model.Save(target);
     }

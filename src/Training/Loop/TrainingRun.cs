@@ -55,7 +55,7 @@ public sealed class TrainingRun : IDisposable
             configuration.ParamScheduler, groups, _plan.IterationsPerEpoch, configuration.TrainCfg.MaxEpochs, configuration.TrainCfg.MaxIters);
         _weightDecays = [.. _schedule.WeightDecays];
         _rates = new double[groups.Groups.Count];
-        _checkpoints = new RunCheckpoints(configuration, trainer.Engine, logger);
+        _checkpoints = new RunCheckpoints(configuration, trainer.Engine, trainer.States, logger);
         _meter = new IntervalMeter(communicator, configuration.MicroBatchSize);
     }
 
@@ -380,6 +380,7 @@ public sealed class TrainingRun : IDisposable
             ModelPath = model,
             CheckpointPath = _checkpoints.Newest,
         };
+        _trainer.States.Average(_communicator);
         // For the model file and the sample; the end of the run frees them.
         _trainer.Engine.GatherWholeParameters(keep: _communicator.Rank == 0);
         // Rank 0 alone writes; the others learn whether it could, so that no rank ends well where the model is missing.
@@ -389,7 +390,7 @@ public sealed class TrainingRun : IDisposable
             {
                 if (model is not null)
                 {
-                    ModelExporter.Save(Prepared, _trainer.Engine, model);
+                    ModelExporter.Save(Prepared, _trainer.Engine, _trainer.States.Values(), model);
                 }
 
                 _folder!.Write(summary);

@@ -20,6 +20,7 @@ internal static class ImageCases
             ("", node => node.SetInts("kernel_shape", 2, 3)),
             (" with stride", node => node.SetInts("kernel_shape", 2, 2).SetInts("strides", 2, 2)),
             (" with pads", node => node.SetInts("kernel_shape", 3, 3).SetInts("strides", 2, 2).SetInts("pads", 1, 0, 1, 2)),
+            (" rounded up with uneven pads", node => node.SetInts("kernel_shape", 3, 3).SetInts("strides", 2, 3).SetInts("pads", 0, 1, 2, 1).SetInt("ceil_mode", 1)),
             (" rounded up", node => node.SetInts("kernel_shape", 3, 2).SetInts("strides", 2, 2).SetInt("ceil_mode", 1)),
             (" with automatic padding", node => node.SetInts("kernel_shape", 3, 2).SetInts("strides", 2, 2).SetString("auto_pad", "SAME_UPPER")),
         })

@@ -35,6 +35,14 @@ internal static class LayerCases
             .FixedReal([0.1, -0.2, 0.3], 3).FixedReal([0.5, 1.5, 0.9], 3));
         yield return ("BatchNormalization of two axes", () => new OperatorCase("BatchNormalization").Real(4, 3).Real(3).Real(3)
             .FixedReal([0.1, -0.2, 0.3], 3).FixedReal([0.5, 1.5, 0.9], 3));
+        yield return ("LayerNormalization with its statistics as outputs", () =>
+            new OperatorCase("LayerNormalization").Single().Real(3, 4).Real(4).Real(4).WithOutputs(3));
+        foreach (var shape in new long[][] { [4, 3, 2, 2], [5, 3], [3, 3, 4] })
+        {
+            yield return ($"BatchNormalization in training mode of {shape.Length} axes", () => new OperatorCase("BatchNormalization").InTraining()
+                .Real(shape).Real(3).Real(3).FixedReal([0.1, -0.2, 0.3], 3).FixedReal([0.5, 1.5, 0.9], 3).WithUnusedOutputs(2)
+                .With(node => node.SetInt("training_mode", 1).SetFloat("momentum", 0.8f)));
+        }
 
         yield return ("Conv", () => Conv([2, 2, 5, 4], [3, 2, 3, 2]));
         yield return ("Conv with everything", () => Conv([2, 4, 7, 6], [6, 2, 3, 2], 2, [2, 3], [2, 1], [1, 0, 2, 1]));

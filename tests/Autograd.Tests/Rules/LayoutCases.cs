@@ -48,17 +48,21 @@ internal static class LayoutCases
         yield return ("GatherND", () => new OperatorCase("GatherND").Real(2, 3, 4).IntegerTensor([0, 1, 1, 2, 0, 1, -1, -1], 4, 2));
         yield return ("GatherND with batch", () =>
             new OperatorCase("GatherND").Real(2, 3, 4).IntegerTensor([1, 1, 2, 0], 2, 2, 1).With(node => node.SetInt("batch_dims", 1)));
-        yield return ("ScatterElements", () =>
-            new OperatorCase("ScatterElements").Real(3, 4).IntegerTensor([2, 0, 1, 3], 2, 2).Real(2, 2).With(node => node.SetInt("axis", 1)));
-        yield return ("ScatterElements that adds", () => new OperatorCase("ScatterElements").Real(3, 4).IntegerTensor([1, 1, 2, 2], 2, 2).Real(2, 2)
-            .With(node => node.SetInt("axis", 1).SetString("reduction", "add")));
         yield return ("TopK", () => new OperatorCase("TopK").Real(2, 5).Integers(3).WithOutputs(2));
 
-        foreach (var op in new[] { "ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin", "ReduceL1", "ReduceL2", "ReduceSumSquare", "ReduceLogSumExp" })
+        foreach (var op in new[] { "ReduceSum", "ReduceMean", "ReduceProd", "ReduceMax", "ReduceMin", "ReduceL1", "ReduceL2", "ReduceSumSquare", "ReduceLogSumExp" })
         {
             yield return ($"{op} of everything", () => Reduce(op, null, 1));
             yield return ($"{op} over one axis", () => Reduce(op, [-1], 1));
             yield return ($"{op} over two axes without keeping them", () => Reduce(op, [0, 2], 0));
+        }
+
+        yield return ("ReduceProd with a zero", () => new OperatorCase("ReduceProd").RealValues([1.5, 0, -2, 0.5, 0.7, 3], 2, 3).With(node => node.SetInts("axes", 1)));
+        yield return ("ReduceProd of set 18", () => new OperatorCase("ReduceProd", 18).Real(2, 3).Integers(1));
+        foreach (var (reverse, exclusive) in new[] { (0, 0), (1, 0), (0, 1), (1, 1) })
+        {
+            yield return ($"CumSum {reverse}{exclusive}", () => new OperatorCase("CumSum").Real(2, 4).IntegerTensor([1])
+                .With(node => node.SetInt("reverse", reverse).SetInt("exclusive", exclusive)));
         }
 
         yield return ("ReduceLogSum", () => new OperatorCase("ReduceLogSum").RealBetween(0.2, 2, 2, 3).With(node => node.SetInts("axes", 1)));

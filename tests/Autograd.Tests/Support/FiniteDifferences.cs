@@ -1,5 +1,6 @@
 using OrtZero.Onnx;
 using OrtZero.Onnx.Protobuf;
+using OrtZero.Runtime;
 
 namespace OrtZero.Autograd.Tests;
 
@@ -15,12 +16,19 @@ internal static class FiniteDifferences
         var names = test.Parameters.Select(parameter => parameter.Name).ToArray();
         var loss = new LossOptions { Type = LossType.ModelOutput, Output = "sum" };
         var values = Ort.Probe(model, new Dictionary<string, TensorProto>());
-        var numeric = Numeric(test, new TrainingGraphBuilder().BuildEvaluation(model, values, loss, names));
+        var builder = new TrainingGraphBuilder(new GradientOptions { FusedKernels = false });
+        // The forward pass of evaluation is the model as it stands, so it also judges what training graphs make of operators.
+        var evaluation = test.IsTraining ? builder.Build(model, values, loss, names).Model : builder.BuildEvaluation(model, values, loss, names);
+        using var forward = Ort.Open(evaluation);
+        var expectedLoss = Ort.Run(forward, Feed(test))["loss"][0];
+        var numeric = Numeric(test, forward);
         foreach (var fused in (ReadOnlySpan<bool>)[true, false])
         {
             var graph = new TrainingGraphBuilder(new GradientOptions { FusedKernels = fused }).Build(model, values, loss, names);
             using var session = Ort.Open(graph.Model);
             var results = Ort.Run(session, Feed(test));
+            var tolerance = test.Type == TensorElementType.Double ? 1e-9 : 1e-4;
+            Assert.Equal(expectedLoss, results["loss"][0], tolerance * Math.Max(1, Math.Abs(expectedLoss)));
             foreach (var (name, shape, _) in test.Parameters)
             {
                 var actual = results[$"{name}_grad"];
@@ -44,10 +52,9 @@ internal static class FiniteDifferences
     }
 
     /// <summary>Fourth-order central differences.</summary>
-    private static Dictionary<string, double[]> Numeric(OperatorCase test, OnnxModel evaluation)
+    private static Dictionary<string, double[]> Numeric(OperatorCase test, OrtSession session)
     {
-        var step = test.Type == TensorElementType.Double ? 1e-3 : 3e-2;
-        using var session = Ort.Open(evaluation);
+        var step = test.Type == TensorElementType.Double ? 1e-3 : 3e-2 * test.StepScale;
         var result = new Dictionary<string, double[]>(StringComparer.Ordinal);
         foreach (var (name, _, values) in test.Parameters)
         {
@@ -69,10 +76,9 @@ internal static class FiniteDifferences
     }
 
     private static Dictionary<string, TensorProto> Feed(OperatorCase test, string? changed = null, double[]? values = null) =>
-        test.Parameters.ToDictionary(
-            parameter => parameter.Name,
-            parameter => Tensors.Of(test.Type, parameter.Shape, parameter.Name == changed ? values! : parameter.Values),
-            StringComparer.Ordinal);
+        test.Parameters.Select(parameter => KeyValuePair.Create(
+            parameter.Name, Tensors.Of(test.Type, parameter.Shape, parameter.Name == changed ? values! : parameter.Values)))
+            .Concat(test.Fixed.Select(tensor => KeyValuePair.Create(tensor.Name, tensor))).ToDictionary(StringComparer.Ordinal);
 
     /// <summary>The operator, and behind it the weighted sum of everything real that comes out.</summary>
     private static OnnxModel Model(OperatorCase test)
@@ -88,7 +94,7 @@ internal static class FiniteDifferences
         graph.Initializer.AddRange(test.Parameters.Select(parameter => Tensors.Of(test.Type, parameter.Shape, parameter.Values, parameter.Name)));
         graph.Initializer.AddRange(test.Fixed);
         var node = test.Node.Clone();
-        node.Output.AddRange(Enumerable.Range(0, test.Outputs).Select(i => $"y{i}"));
+        node.Output.AddRange(Enumerable.Range(0, test.Outputs + test.UnusedOutputs).Select(i => $"y{i}"));
         graph.Node.Add(node);
         graph.Output.Add(new ValueInfoProto { Name = "y0" });
         var model = OnnxModel.Parse(Google.Protobuf.MessageExtensions.ToByteArray(bare));
@@ -97,7 +103,7 @@ internal static class FiniteDifferences
         graph = model.Graph;
         graph.Output.Clear();
         var sum = "";
-        foreach (var output in node.Output.Where(output => values[output].Type == test.Type))
+        foreach (var output in node.Output.Take(test.Outputs).Where(output => values[output].Type == test.Type))
         {
             var shape = values[output].Shape;
             graph.Initializer.Add(Tensors.Of(test.Type, shape, Tensors.Spread(Tensors.Count(shape), -1.1, 1.9, 77), $"{output}_weight"));

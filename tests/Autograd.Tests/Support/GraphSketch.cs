@@ -17,6 +17,12 @@ internal sealed class GraphSketch(long opset = 17)
 
     public GraphSketch Constant(string name, long[] shape, params double[] values) => Parameter(name, shape, values);
 
+    public GraphSketch Raw(string name, TensorElementType type, long[] shape, byte[] data)
+    {
+        _graph.Initializer.Add(TensorFactory.Raw(name, type, shape, data));
+        return this;
+    }
+
     public GraphSketch Integers(string name, params long[] values)
     {
         _graph.Initializer.Add(TensorFactory.FromInt64s(name, [values.Length], values));

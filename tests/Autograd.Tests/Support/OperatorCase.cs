@@ -26,10 +26,21 @@ internal sealed class OperatorCase
 
     public int Outputs { get; private set; } = 1;
 
+    public int UnusedOutputs { get; private set; }
+
     /// <summary>The operator has no float64 kernel.</summary>
     public OperatorCase Single()
     {
         Type = TensorElementType.Float;
+        return this;
+    }
+
+    /// <summary>Whether evaluation computes something else, so that differences are those of the training graph itself.</summary>
+    public bool IsTraining { get; private set; }
+
+    public OperatorCase InTraining()
+    {
+        IsTraining = true;
         return this;
     }
 
@@ -77,6 +88,24 @@ internal sealed class OperatorCase
     public OperatorCase WithOutputs(int count)
     {
         Outputs = count;
+        return this;
+    }
+
+    public OperatorCase Numbers(TensorElementType type, double[] values, params long[] shape) => Constant(type, values, shape);
+
+    /// <summary>Differences over a tenth of the usual distance, for functions with many pieces.</summary>
+    public OperatorCase SmallSteps()
+    {
+        StepScale = 0.1;
+        return this;
+    }
+
+    public double StepScale { get; private set; } = 1;
+
+    /// <summary>Outputs that the operator must have but that the loss does not read.</summary>
+    public OperatorCase WithUnusedOutputs(int count)
+    {
+        UnusedOutputs = count;
         return this;
     }
 

@@ -59,6 +59,7 @@ internal static class Ort
     {
         TensorElementType.Double => tensor.Span<double>().ToArray(),
         TensorElementType.Float => Array.ConvertAll(tensor.Span<float>().ToArray(), value => (double)value),
+        TensorElementType.Int32 => Array.ConvertAll(tensor.Span<int>().ToArray(), value => (double)value),
         TensorElementType.Int64 => Array.ConvertAll(tensor.Span<long>().ToArray(), value => (double)value),
         TensorElementType.Bool => Array.ConvertAll(tensor.Span<bool>().ToArray(), value => value ? 1.0 : 0.0),
         _ => throw new NotSupportedException($"The test does not read {tensor.ElementType}."),

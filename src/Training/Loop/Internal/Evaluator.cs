@@ -17,24 +17,28 @@ internal sealed class Evaluator : IDisposable
     private readonly InputBuffers _inputs;
     private readonly OrtSession _session;
     private readonly ZeroEngine _engine;
+    private readonly CarriedStates _states;
     private readonly string _loss;
     private readonly bool _fixedBatch;
     private readonly BatchSampler _sampler;
     private readonly int[] _samples;
 
-    internal Evaluator(TrainingMaterials materials, ZeroEngine engine)
+    internal Evaluator(TrainingMaterials materials, ZeroEngine engine, CarriedStates states)
     {
         _materials = materials;
         _engine = engine;
+        _states = states;
         _communicator = engine.Communicator;
         var configuration = materials.Configuration;
         var data = materials.Validation!;
-        var model = new TrainingGraphBuilder().BuildEvaluation(materials.Model, materials.Values, materials.Loss, [.. materials.Prepared.Trainable]);
+        var model = new TrainingGraphBuilder().BuildEvaluation(
+            materials.Model, materials.Values, materials.Loss, [.. materials.Prepared.Trainable, .. states.Tensors.Keys]);
         _loss = model.Graph.Output[0].Name;
         _fixedBatch = BatchAxis.IsFixed(materials.Model);
         using var options = SessionSettings.Create(materials.Environment, configuration.Execution, _communicator);
         _session = OrtSession.Open(materials.Environment, model, options);
-        var fed = _session.Inputs.Select(input => input.Name).Except(materials.Prepared.Trainable).ToHashSet(StringComparer.Ordinal);
+        var fed = _session.Inputs.Select(input => input.Name).Except(materials.Prepared.Trainable).Except(states.Tensors.Keys)
+            .ToHashSet(StringComparer.Ordinal);
         _inputs = new InputBuffers(data, materials.InputsOf(data), fed, configuration.MicroBatchSize, materials.Labels);
         var count = Math.Min(data.Count, configuration.Evaluation.MaxSamples ?? int.MaxValue);
         _sampler = new BatchSampler(count, _communicator.Size, _communicator.Rank, configuration.MicroBatchSize, shuffle: false, seed: 0);
@@ -44,6 +48,7 @@ internal sealed class Evaluator : IDisposable
     /// <summary>Goes through the validation samples once. Collective.</summary>
     internal ValidationRecord Evaluate(long iteration, int epoch)
     {
+        _states.Average(_communicator);
         var metric = _materials.Metric;
         var meter = metric == EvaluationMetric.None ? null : new AccuracyMeter(metric, _materials.Loss.IgnoreIndex);
         // Losses weighted by samples, samples, right predictions, all predictions.
@@ -105,5 +110,6 @@ internal sealed class Evaluator : IDisposable
     }
 
     private Dictionary<string, OrtTensor> With(IReadOnlyDictionary<string, OrtTensor> inputs) =>
-        new(_materials.Prepared.Trainable.Select(name => KeyValuePair.Create(name, _engine.ParameterTensor(name))).Concat(inputs), StringComparer.Ordinal);
+        new(_materials.Prepared.Trainable.Select(name => KeyValuePair.Create(name, _engine.ParameterTensor(name))).Concat(_states.Tensors)
+            .Concat(inputs), StringComparer.Ordinal);
 }

@@ -4,7 +4,7 @@ using OrtZero.Sharding;
 namespace OrtZero.Training.Internal;
 
 /// <summary>Saves and resumes a run's checkpoints. Every member is collective.</summary>
-internal sealed class RunCheckpoints(TrainingConfiguration configuration, ZeroEngine engine, ILogger logger)
+internal sealed class RunCheckpoints(TrainingConfiguration configuration, ZeroEngine engine, CarriedStates states, ILogger logger)
 {
     private readonly string _folder = Path.Combine(configuration.WorkDir, "checkpoints");
     private long _savedAt;
@@ -37,6 +37,7 @@ internal sealed class RunCheckpoints(TrainingConfiguration configuration, ZeroEn
         {
             var manifest = ShardedCheckpoint.Load(path, engine);
             var loaded = RunState.Parse(path, manifest.RunState);
+            states.Load(path, loaded.States);
             _savedAt = loaded.IterationFor(path, engine.Communicator.Size, configuration.MicroBatchSize);
             return loaded;
         });
@@ -63,7 +64,11 @@ internal sealed class RunCheckpoints(TrainingConfiguration configuration, ZeroEn
     /// <param name="schedule">Where the schedules are, if that does not follow from the iteration.</param>
     internal void Save(long iteration, ScheduleState? schedule)
     {
-        var state = new RunState(iteration, engine.Communicator.Size, configuration.MicroBatchSize, configuration.Model.Path, schedule);
+        states.Average(engine.Communicator);
+        var state = new RunState(iteration, engine.Communicator.Size, configuration.MicroBatchSize, configuration.Model.Path, schedule)
+        {
+            States = states.Values(),
+        };
         Newest = RankAgreement.Run(engine.Communicator, () =>
         {
             try

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using OrtZero.Sharding;
 
 namespace OrtZero.Training.Internal;
@@ -11,7 +12,14 @@ namespace OrtZero.Training.Internal;
 /// <param name="Schedule">Where the schedules are, if what validations measured moves them; else that follows from the iteration.</param>
 internal sealed record RunState(long Iteration, int WorldSize, int MicroBatchSize, string? ModelPath = null, ScheduleState? Schedule = null)
 {
-    private static readonly JsonSerializerOptions s_json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
+    private static readonly JsonSerializerOptions s_json = new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals,
+    };
+
+    /// <summary>Running statistics by the name of their initializer.</summary>
+    public IReadOnlyDictionary<string, float[]>? States { get; init; }
 
     internal string ToJson() => JsonSerializer.Serialize(this, s_json);
 

@@ -58,13 +58,18 @@ internal sealed class Trainer : IDisposable
 
         _loss = OrtTensor.Wrap(_results, 0, TensorElementType.Float, []);
         _token = OrtTensor.Wrap(_results, Alignment, TensorElementType.Float, []);
+        States = new CarriedStates(graph.States, materials.Model);
+        States.Bind(_binding);
         _binding.Output(graph.LossName, _loss);
         _binding.Output(ZeroEngine.TokenOutput, _token);
-        Evaluator = materials.Validation is null ? null : new Evaluator(materials, engine);
+        Evaluator = materials.Validation is null ? null : new Evaluator(materials, engine, States);
         Captions = Evaluator is null ? null : CaptionWriter.Create(materials, Evaluator);
     }
 
     internal ZeroEngine Engine { get; }
+
+    /// <summary>Running statistics of batch normalizations.</summary>
+    internal CarriedStates States { get; }
 
     internal Evaluator? Evaluator { get; }
 
@@ -103,6 +108,7 @@ internal sealed class Trainer : IDisposable
         _inputs.Fill(_samples);
         Engine.BeginMicroBatch(first, last);
         _session.Run(_binding);
+        States.Advance();
         return _loss.Span<float>()[0];
     }
 
@@ -111,6 +117,7 @@ internal sealed class Trainer : IDisposable
         Evaluator?.Dispose();
         _binding.Dispose();
         _session.Dispose();
+        States.Dispose();
         _token.Dispose();
         _loss.Dispose();
         _results.Dispose();

@@ -1,0 +1,67 @@
+using OrtZero.Autograd.Internal;
+using OrtZero.Kernels;
+using OrtZero.Onnx;
+
+namespace OrtZero.Autograd.Rules;
+
+/// <summary>Small fused operators of com.microsoft, which optimizers leave in models.</summary>
+internal static class MicrosoftRules
+{
+    private const string Microsoft = "com.microsoft";
+
+    public static void Register(GradientRuleSet rules)
+    {
+        rules.AddLowering("BiasGelu", context => Gelu(context, "none"), Microsoft);
+        rules.AddLowering("FastGelu", context => Gelu(context, "tanh"), Microsoft);
+        rules.AddLowering("QuickGelu", QuickGelu, Microsoft);
+        rules.Add("FusedMatMul", FusedMatMul, Microsoft);
+    }
+
+    private static bool Gelu(LoweringContext context, string approximate)
+    {
+        var graph = context.Graph;
+        var x = context.OptionalInput(1) is { } bias ? graph.Add(context.X, bias) : context.X;
+        if (graph.CanFuse("Gelu", x.Type))
+        {
+            context.Return(0, graph.Unary("Gelu", x, node => node.SetString("approximate", approximate), KernelLibrary.Domain));
+            return true;
+        }
+
+        var bent = approximate == "tanh"
+            ? graph.Unary("Tanh", graph.Mul(graph.Mul(x, graph.Add(graph.Mul(graph.Square(x), 0.044715), 1)), Math.Sqrt(2 / Math.PI)))
+            : graph.Unary("Erf", graph.Mul(x, 1 / Math.Sqrt(2)));
+        context.Return(0, graph.Mul(graph.Mul(x, graph.Add(bent, 1)), 0.5));
+        return true;
+    }
+
+    private static bool QuickGelu(LoweringContext context)
+    {
+        var graph = context.Graph;
+        context.Return(0, graph.Mul(context.X, graph.Unary("Sigmoid", graph.Mul(context.X, context.Node.GetFloat("alpha", 1.702f)))));
+        return true;
+    }
+
+    /// <summary>Y = alpha·A'·B' with A and B transposed or not: dA' = alpha·dY·B'ᵀ, dB' = alpha·A'ᵀ·dY.</summary>
+    private static void FusedMatMul(RuleContext context)
+    {
+        var node = context.Node;
+        var (a, b) = (context.X, context.Input(1));
+        if (node.GetInt("transBatchA", 0) != 0 || node.GetInt("transBatchB", 0) != 0 || a.Shape.Length < 2 || b.Shape.Length < 2)
+        {
+            throw context.Unsupported("transposed batches and vectors have no gradient rule");
+        }
+
+        var graph = context.Graph;
+        var (transposeA, transposeB) = (node.GetInt("transA", 0) != 0, node.GetInt("transB", 0) != 0);
+        var dy = graph.Mul(context.DY, node.GetFloat("alpha", 1));
+        if (context.Needs(0))
+        {
+            context.Give(0, transposeA ? graph.MatMul(b, dy, transposeB, true) : graph.MatMul(dy, b, false, !transposeB));
+        }
+
+        if (context.Needs(1))
+        {
+            context.Give(1, transposeB ? graph.MatMul(dy, a, true, transposeA) : graph.MatMul(a, dy, !transposeA, false));
+        }
+    }
+}
