@@ -28,4 +28,8 @@ public sealed record CustomKeySection
     /// <summary>Added to the denominator. Null: the optimizer's.</summary>
     [Limits(AtLeast = 0)]
     public double? Eps { get; init; }
+
+    /// <summary>Momentum, for an optimizer that has an option of that name. Null: the optimizer's.</summary>
+    [Limits(AtLeast = 0, Below = 1)]
+    public double? Momentum { get; init; }
 }

@@ -15,6 +15,7 @@ internal sealed class ConfigurationRules(ConfigurationNode root, ConfigurationPr
         CheckLoss(configuration.Model?.Loss);
         CheckFields(configuration.Data, configuration.Model?.Loss?.Labels);
         CheckWrapper(configuration.OptimWrapper);
+        CheckOptimizer(configuration.OptimWrapper?.Optimizer, configuration.OptimWrapper?.ParamwiseCfg);
         CheckParamwise(configuration.OptimWrapper?.ParamwiseCfg, configuration.OptimWrapper?.Optimizer);
         CheckSchedulers(configuration.ParamScheduler);
         CheckZero(configuration.ZeroOptimization);
@@ -131,6 +132,34 @@ internal sealed class ConfigurationRules(ConfigurationNode root, ConfigurationPr
         if (wrapper?.ClipGrad is { NormType: not 2 })
         {
             Report("must be 2 in this version.", "optim_wrapper", "clip_grad", "norm_type");
+        }
+    }
+
+    private void CheckOptimizer(OptimizerSection? optimizer, ParamwiseSection? rules)
+    {
+        if (optimizer is null || problems.Any("optim_wrapper.optimizer.type"))
+        {
+            return;
+        }
+
+        string[] place = ["optim_wrapper", "optimizer"];
+        foreach (var key in Find(place).Node.Members.Keys.Where(key => !OptimizerOptions.Has(optimizer.Type, key)))
+        {
+            Report(OptimizerOptions.Refusal(optimizer.Type, key), [.. place, key]);
+        }
+
+        foreach (var custom in rules?.CustomKeys.Keys ?? [])
+        {
+            string[] steps = ["optim_wrapper", "paramwise_cfg", "custom_keys", custom];
+            foreach (var key in Find(steps).Node.Members.Keys.Where(key => !OptimizerOptions.Has(optimizer.Type, key)))
+            {
+                Report(OptimizerOptions.Refusal(optimizer.Type, key), [.. steps, key]);
+            }
+        }
+
+        if (optimizer is { Type: OptimizerKind.Sgd, Nesterov: true } && (optimizer.Momentum is null or 0 || optimizer.Dampening is not (null or 0)))
+        {
+            Report("needs a momentum above 0 and no dampening; set \"momentum\": 0.9 and remove dampening, or set nesterov to false.", [.. place, "nesterov"]);
         }
     }
 

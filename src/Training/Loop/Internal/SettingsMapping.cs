@@ -6,15 +6,25 @@ namespace OrtZero.Training.Internal;
 /// <summary>Turns sections of cfg.json into what the lower layers take.</summary>
 internal static class SettingsMapping
 {
-    internal static OptimizerSettings Optimizer(OptimizerSection section) => new()
+    internal static OptimizerSettings Optimizer(OptimizerSection section)
     {
-        Type = section.Type.ToString(),
-        LearningRate = section.Lr,
-        WeightDecay = section.EffectiveWeightDecay,
-        Beta1 = section.Betas.First,
-        Beta2 = section.Betas.Second,
-        Epsilon = section.Eps,
-    };
+        var defaults = OptimizerSettings.For(OptimizerOptions.NameOf(section.Type));
+        return defaults with
+        {
+            LearningRate = section.Lr,
+            WeightDecay = section.WeightDecay ?? defaults.EffectiveWeightDecay,
+            Beta1 = section.Betas?.First ?? defaults.Beta1,
+            Beta2 = section.Betas?.Second ?? defaults.Beta2,
+            Epsilon = section.Eps ?? defaults.Epsilon,
+            Momentum = section.Momentum ?? defaults.Momentum,
+            Dampening = section.Dampening ?? defaults.Dampening,
+            Nesterov = section.Nesterov ?? defaults.Nesterov,
+            Alpha = section.Alpha ?? defaults.Alpha,
+            Centered = section.Centered ?? defaults.Centered,
+            LearningRateDecay = section.LrDecay ?? defaults.LearningRateDecay,
+            InitialAccumulatorValue = section.InitialAccumulatorValue ?? defaults.InitialAccumulatorValue,
+        };
+    }
 
     internal static ParamwiseRules? Paramwise(ParamwiseSection? section) => section is null ? null : new ParamwiseRules
     {
@@ -87,5 +97,6 @@ internal static class SettingsMapping
         Beta1 = section.Betas?.First,
         Beta2 = section.Betas?.Second,
         Epsilon = section.Eps,
+        Momentum = section.Momentum,
     };
 }
