@@ -29,4 +29,7 @@ public sealed record CustomKeyRule
 
     /// <summary>Momentum of the optimizers that have one of that name.</summary>
     public double? Momentum { get; init; }
+
+    /// <summary>Whether Muon may have the parameter.</summary>
+    public bool? UseMuon { get; init; }
 }

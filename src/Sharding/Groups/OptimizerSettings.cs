@@ -7,7 +7,7 @@ namespace OrtZero.Sharding;
 public sealed record OptimizerSettings
 {
     /// <summary>The names of all optimizers.</summary>
-    public static IReadOnlyList<string> Types { get; } = ["AdamW", "Adam", "SGD", "RMSprop", "Adagrad", "Lion", "LAMB"];
+    public static IReadOnlyList<string> Types { get; } = ["AdamW", "Adam", "SGD", "RMSprop", "Adagrad", "Lion", "LAMB", "Adafactor", "Muon"];
 
     /// <summary>The optimizer's name as PyTorch and MMEngine spell it.</summary>
     public string Type { get; init; } = "AdamW";
@@ -54,8 +54,30 @@ public sealed record OptimizerSettings
     /// <summary>What Adagrad's sums begin with.</summary>
     public double InitialAccumulatorValue { get; init; }
 
-    /// <summary><see cref="WeightDecay"/>, else what PyTorch's optimizer of that name uses: 0.01 for AdamW, 0 for the others.</summary>
-    public double EffectiveWeightDecay => WeightDecay ?? (Type == "AdamW" ? 0.01 : 0);
+    /// <summary>Adafactor's second moment takes in t^Beta2Decay of the square at update t; not positive.</summary>
+    public double Beta2Decay { get; init; } = -0.8;
+
+    /// <summary>The least root of Adafactor's second moment; null for float32's epsilon, 2^-23.</summary>
+    public double? Epsilon1 { get; init; }
+
+    /// <summary>The least root mean square of a parameter in the size of Adafactor's step.</summary>
+    public double Epsilon2 { get; init; } = 1e-3;
+
+    /// <summary><see cref="Epsilon1"/> with its default filled in.</summary>
+    public double EffectiveEpsilon1 => Epsilon1 ?? Math.ScaleB(1, -23);
+
+    /// <summary>The root mean square to which Adafactor clips a direction, above 0.</summary>
+    public double ClipThreshold { get; init; } = 1;
+
+    /// <summary>The iterations of Muon's orthogonalization, at least 1.</summary>
+    public int NewtonSchulzSteps { get; init; } = 5;
+
+    /// <summary>How Muon scales a step by the shape of the weight: "match_rms_adamw" or "original".</summary>
+    public string AdjustLearningRate { get; init; } = "match_rms_adamw";
+
+    /// <summary><see cref="WeightDecay"/>, else what PyTorch's optimizer of that name uses: 0.01 for AdamW, 0.1 for Muon, 0 for the
+    /// others.</summary>
+    public double EffectiveWeightDecay => WeightDecay ?? Type switch { "AdamW" => 0.01, "Muon" => 0.1, _ => 0 };
 
     /// <summary>The settings an optimizer has when only its name is given: PyTorch's, for LAMB and Lion those of the papers' code.</summary>
     /// <param name="type">One of <see cref="Types"/>.</param>
@@ -64,6 +86,7 @@ public sealed record OptimizerSettings
         "Adagrad" => new OptimizerSettings { Type = type, Epsilon = 1e-10 },
         "Lion" => new OptimizerSettings { Type = type, Beta2 = 0.99 },
         "LAMB" => new OptimizerSettings { Type = type, Epsilon = 1e-6 },
+        "Muon" => new OptimizerSettings { Type = type, Momentum = 0.95, Nesterov = true },
         _ => new OptimizerSettings { Type = type },
     };
 }

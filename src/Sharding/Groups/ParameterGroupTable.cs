@@ -104,6 +104,7 @@ public sealed class ParameterGroupTable
             Beta2 = custom?.Beta2 ?? optimizer.Beta2,
             Epsilon = custom?.Epsilon ?? optimizer.Epsilon,
             Momentum = custom?.Momentum ?? optimizer.Momentum,
+            UseMuon = custom?.UseMuon ?? true,
             Frozen = pattern is not null,
             Reason = pattern is null ? rule.Reason : $"Frozen by the pattern '{pattern}'.",
         };

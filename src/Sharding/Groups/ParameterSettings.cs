@@ -33,6 +33,9 @@ public sealed record ParameterSettings
     /// <summary>Momentum of the optimizers that have one of that name, in [0, 1).</summary>
     public double Momentum { get; init; }
 
+    /// <summary>Whether Muon may have it, which takes only weights of linear layers.</summary>
+    public bool UseMuon { get; init; } = true;
+
     /// <summary>Whether it keeps its value.</summary>
     public required bool Frozen { get; init; }
 

@@ -40,7 +40,7 @@ internal sealed class ShardedOptimizer : IDisposable
         Type = groups.Optimizer.Type;
         _hasMomentum = groups.Optimizer.HasMomentum;
         _settings = SettingsOf(plan, groups);
-        _optimizer = OptimizerFactory.Create(groups.Optimizer, plan);
+        _optimizer = OptimizerFactory.Create(groups.Optimizer, plan, _settings);
         _all = [.. sharded ? plan.RangesOf(communicator.Rank) : plan.AllRanges()];
         _layouts = [.. _optimizer.StateNames.Select((_, state) => new StateLayout(_all, range => _optimizer.HasState(state, _settings[range.Parameter]), sharded ? plan.ShardElements : plan.TotalElements))];
         for (var state = 0; state < _layouts.Length; state++)
@@ -81,6 +81,9 @@ internal sealed class ShardedOptimizer : IDisposable
 
     /// <summary>The bytes of the optimizer's state on this rank.</summary>
     public long ByteLength => _states.Sum(state => state?.ByteLength ?? 0) + _optimizer.ByteLength;
+
+    /// <summary>The number of the update that was begun, from 1.</summary>
+    public long Update => _updateNumber;
 
     /// <summary>The number of ranges of trained parameters.</summary>
     public int Count => _ranges.Length;

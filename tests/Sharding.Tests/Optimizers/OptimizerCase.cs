@@ -21,6 +21,11 @@ internal sealed record OptimizerCase(OptimizerSettings Settings, OptimizerJob.Fo
             Of("Adagrad") with { LearningRateDecay = 0.2, InitialAccumulatorValue = 0.05 }, Adagrad),
         ["Lion"] = new(Of("Lion"), Lion),
         ["LAMB"] = new(Of("LAMB"), Lamb),
+        ["Adafactor"] = new(Of("Adafactor") with { ClipThreshold = 0.8 }, Adafactor, 1e-5),
+        ["Muon"] = new(Of("Muon"), (w, g, state, settings, t) => Muon(w, g, state, settings, t, true), 1e-5),
+        ["Muon, original, without Nesterov's momentum"] = new(
+            Of("Muon") with { Nesterov = false, AdjustLearningRate = "original", NewtonSchulzSteps = 3 },
+            (w, g, state, settings, t) => Muon(w, g, state, settings, t, false), 1e-5),
     };
 
     private static OptimizerSettings Of(string type)
@@ -145,6 +150,126 @@ internal sealed record OptimizerCase(OptimizerSettings Settings, OptimizerJob.Fo
         }
 
         return state;
+    }
+
+    // torch.optim.Adafactor's pseudocode, after Shazeer and Stern 2018.
+    private static double[][] Adafactor(double[] w, double[] g, double[][]? state, ParameterSettings settings, int t)
+    {
+        const double Epsilon1 = 1.0 / (1 << 23);
+        var shape = settings.Shape;
+        var rate = Math.Pow(t, -0.8);
+        var (rows, columns) = shape.Length >= 2 ? ((int)shape[^2], (int)shape[^1]) : (1, w.Length);
+        var factored = shape.Length >= 2 && w.Length > 0;
+        state ??= factored ? [new double[w.Length / columns], new double[w.Length / rows]] : [new double[w.Length]];
+        var variance = new double[w.Length];
+        if (factored)
+        {
+            for (var row = 0; row < state[0].Length; row++)
+            {
+                state[0][row] += rate * (g.Skip(row * columns).Take(columns).Sum(value => value * value / columns) - state[0][row]);
+            }
+
+            for (var column = 0; column < state[1].Length; column++)
+            {
+                var start = (column / columns * rows * columns) + (column % columns);
+                state[1][column] += rate * (Enumerable.Range(0, rows).Sum(row => g[start + (row * columns)] * g[start + (row * columns)] / rows) - state[1][column]);
+            }
+
+            for (var i = 0; i < w.Length; i++)
+            {
+                var row = i / columns;
+                var mean = Math.Max(state[0].Skip(row / rows * rows).Take(rows).Average(), Epsilon1);
+                variance[i] = state[0][row] * state[1][(row / rows * columns) + (i % columns)] / mean;
+            }
+        }
+        else
+        {
+            for (var i = 0; i < w.Length; i++)
+            {
+                variance[i] = state[0][i] += rate * ((g[i] * g[i]) - state[0][i]);
+            }
+        }
+
+        var direction = g.Select((value, i) => value / Math.Sqrt(Math.Max(variance[i], Epsilon1 * Epsilon1))).ToArray();
+        var step = Math.Max(1e-3, Norm(w) / Math.Sqrt(w.Length)) * Math.Min(settings.LearningRate, 1 / Math.Sqrt(t))
+            / Math.Max(1, Norm(direction) / (Math.Sqrt(w.Length) * 0.8));
+        for (var i = 0; i < w.Length; i++)
+        {
+            w[i] -= (settings.LearningRate * settings.WeightDecay * w[i]) + (step * direction[i]);
+        }
+
+        return state;
+    }
+
+    // torch.optim.Muon's pseudocode, after Jordan et al. 2024, and AdamW for all that is no weight of a linear layer.
+    private static double[][] Muon(double[] w, double[] g, double[][]? state, ParameterSettings settings, int t, bool likeAdam)
+    {
+        if (settings.Kind != ParameterKind.Linear || settings.Shape.Length != 2)
+        {
+            return AdamW(w, g, state, settings, t);
+        }
+
+        var (rows, columns) = ((int)settings.Shape[0], (int)settings.Shape[1]);
+        state ??= Zeros(w, 1);
+        var direction = new double[rows, columns];
+        for (var i = 0; i < w.Length; i++)
+        {
+            state[0][i] += (1 - settings.Momentum) * (g[i] - state[0][i]);
+            direction[i / columns, i % columns] = likeAdam ? g[i] + (settings.Momentum * (state[0][i] - g[i])) : state[0][i];
+        }
+
+        var orthogonal = Orthogonalize(direction, likeAdam ? 5 : 3);
+        var size = likeAdam ? 0.2 * Math.Sqrt(Math.Max(rows, columns)) : Math.Sqrt(Math.Max(1, (double)rows / columns));
+        for (var i = 0; i < w.Length; i++)
+        {
+            w[i] -= settings.LearningRate * ((settings.WeightDecay * w[i]) + (size * orthogonal[i / columns, i % columns]));
+        }
+
+        return state;
+    }
+
+    public static double[,] Orthogonalize(double[,] matrix, int steps)
+    {
+        var (rows, columns) = (matrix.GetLength(0), matrix.GetLength(1));
+        if (rows > columns)
+        {
+            return Transpose(Orthogonalize(Transpose(matrix), steps));
+        }
+
+        var norm = Math.Sqrt(matrix.Cast<double>().Sum(value => value * value)) + 1e-7;
+        var x = Map(matrix, (i, j) => matrix[i, j] / norm);
+        for (var step = 0; step < steps; step++)
+        {
+            var before = x;
+            var gram = Product(x, Transpose(x));
+            var square = Product(gram, gram);
+            var product = Product(Map(gram, (i, j) => (-4.7750 * gram[i, j]) + (2.0315 * square[i, j])), x);
+            x = Map(x, (i, j) => (3.4445 * before[i, j]) + product[i, j]);
+        }
+
+        return x;
+    }
+
+    private static double[,] Product(double[,] a, double[,] b)
+    {
+        var product = new double[a.GetLength(0), b.GetLength(1)];
+        return Map(product, (i, j) => Enumerable.Range(0, a.GetLength(1)).Sum(k => a[i, k] * b[k, j]));
+    }
+
+    private static double[,] Transpose(double[,] matrix) => Map(new double[matrix.GetLength(1), matrix.GetLength(0)], (i, j) => matrix[j, i]);
+
+    private static double[,] Map(double[,] shape, Func<int, int, double> value)
+    {
+        var result = new double[shape.GetLength(0), shape.GetLength(1)];
+        for (var i = 0; i < result.GetLength(0); i++)
+        {
+            for (var j = 0; j < result.GetLength(1); j++)
+            {
+                result[i, j] = value(i, j);
+            }
+        }
+
+        return result;
     }
 
     private static double Norm(double[] values) => Math.Sqrt(values.Sum(value => value * value));

@@ -4,7 +4,7 @@ namespace OrtZero.Sharding.Internal;
 internal static class OptimizerFactory
 {
     /// <exception cref="ShardingException">There is no optimizer of that name.</exception>
-    public static Optimizer Create(OptimizerSettings options, PartitionPlan plan) => options.Type switch
+    public static Optimizer Create(OptimizerSettings options, PartitionPlan plan, ParameterSettings[] settings) => options.Type switch
     {
         "AdamW" => new AdamWOptimizer(),
         "Adam" => new AdamOptimizer(),
@@ -13,6 +13,8 @@ internal static class OptimizerFactory
         "Adagrad" => new AdagradOptimizer(options),
         "Lion" => new LionOptimizer(),
         "LAMB" => new LambOptimizer(plan),
+        "Adafactor" => new AdafactorOptimizer(options, plan),
+        "Muon" => new MuonOptimizer(options, plan, settings),
         _ => throw new ShardingException(
             $"There is no optimizer \"{options.Type}\": the optimizers are {string.Join(", ", OptimizerSettings.Types)}."),
     };

@@ -20,6 +20,9 @@ internal sealed class OptimizerPass(ShardedOptimizer owner, PartitionPlan plan, 
     /// <summary>Whether this rank's ranges are its shard (from stage 1); else they are the whole model, the same on every rank.</summary>
     public bool Sharded => sharded;
 
+    /// <summary>The number of the update, from 1.</summary>
+    public long Update => owner.Update;
+
     /// <summary>The number of ranges of trained parameters.</summary>
     public int Count => owner.Count;
 
