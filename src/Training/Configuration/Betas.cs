@@ -3,8 +3,4 @@ namespace OrtZero.Training;
 /// <summary>The decay rates of Adam's moments, written as a list of two numbers.</summary>
 /// <param name="First">Of the first moment.</param>
 /// <param name="Second">Of the second moment.</param>
-public sealed record Betas(double First, double Second)
-{
-    /// <summary>PyTorch's: 0.9 and 0.999.</summary>
-    public static Betas Default { get; } = new(0.9, 0.999);
-}
+public sealed record Betas(double First, double Second);

@@ -111,6 +111,15 @@ public static class ConfigurationSchema
             return AnyOf(Limited(OfType("number"), limits), list);
         }
 
+        if (type == typeof(Epsilons))
+        {
+            var pair = new JsonObject
+            {
+                ["type"] = "array", ["items"] = OrNull(Limited(OfType("number"), limits)), ["minItems"] = 2, ["maxItems"] = 2,
+            };
+            return AnyOf(Limited(OfType("number"), limits), pair);
+        }
+
         if (type == typeof(LossScaleSection))
         {
             var dynamic = new JsonObject { ["enum"] = new JsonArray("dynamic") };

@@ -32,4 +32,7 @@ public sealed record CustomKeySection
     /// <summary>Momentum, for an optimizer that has an option of that name. Null: the optimizer's.</summary>
     [Limits(AtLeast = 0, Below = 1)]
     public double? Momentum { get; init; }
+
+    /// <summary>Whether Muon may have the parameter; false leaves it to AdamW, which is usual for output layers. Null: true.</summary>
+    public bool? UseMuon { get; init; }
 }

@@ -28,4 +28,10 @@ public enum OptimizerKind
     /// <summary>LAMB (You et al. 2020).</summary>
     [JsonStringEnumMemberName("LAMB")]
     Lamb,
+
+    /// <summary>Adafactor (Shazeer and Stern 2018), as torch.optim.Adafactor.</summary>
+    Adafactor,
+
+    /// <summary>Muon (Jordan et al. 2024) for the weights of linear layers, AdamW for the rest.</summary>
+    Muon,
 }

@@ -1,4 +1,3 @@
-using System.Text.Json.Serialization;
 using OrtZero.Training.Internal;
 
 namespace OrtZero.Training;
@@ -23,18 +22,22 @@ public sealed record OptimizerSection
     [Limits(AtLeast = 0, Below = 1)]
     public Betas? Betas { get; init; }
 
-    /// <summary>Added to the denominator. Null: 1e-8, for Adagrad 1e-10, for LAMB 1e-6.</summary>
+    /// <summary>
+    /// Added to the denominator. Null: 1e-8, for Adagrad 1e-10, for LAMB 1e-6. Adafactor takes a list of two: the least root of the
+    /// second moment (null: float32's 1.19e-7) and the least root mean square of a parameter in the size of a step; null means
+    /// [null, 1e-3].
+    /// </summary>
     [Limits(AtLeast = 0)]
-    public double? Eps { get; init; }
+    public Epsilons? Eps { get; init; }
 
     /// <summary>
-    /// Weight decay: decoupled for AdamW and Lion, part of the direction for LAMB, added to the gradient for the others. Null:
-    /// 0.01 for AdamW and else 0, and, as in MMEngine, no decay multiplier may be used, for there is nothing written to multiply.
+    /// Weight decay: decoupled for AdamW, Lion, Adafactor and Muon, part of the direction for LAMB, added to the gradient for the others. Null:
+    /// 0.01 for AdamW, 0.1 for Muon and else 0, and, as in MMEngine, no decay multiplier may be used, for there is nothing written to multiply.
     /// </summary>
     [Limits(AtLeast = 0)]
     public double? WeightDecay { get; init; }
 
-    /// <summary>What remains of the momentum buffer at each update, for SGD and RMSprop. Null: 0, no buffer.</summary>
+    /// <summary>What remains of the momentum buffer at each update, for SGD, RMSprop and Muon. Null: 0, no buffer; for Muon 0.95.</summary>
     [Limits(AtLeast = 0, Below = 1)]
     public double? Momentum { get; init; }
 
@@ -42,7 +45,7 @@ public sealed record OptimizerSection
     [Limits(AtLeast = 0, AtMost = 1)]
     public double? Dampening { get; init; }
 
-    /// <summary>Whether SGD uses Nesterov's momentum. Null: false.</summary>
+    /// <summary>Whether SGD and Muon use Nesterov's momentum. Null: false, for Muon true.</summary>
     public bool? Nesterov { get; init; }
 
     /// <summary>Decay rate of RMSprop's average square. Null: 0.99.</summary>
@@ -59,4 +62,22 @@ public sealed record OptimizerSection
     /// <summary>What Adagrad's sums of squares begin with. Null: 0.</summary>
     [Limits(AtLeast = 0)]
     public double? InitialAccumulatorValue { get; init; }
+
+    /// <summary>Adafactor's second moment takes in t^beta2_decay of the square at update t. Null: -0.8.</summary>
+    [Limits(AtMost = 0)]
+    public double? Beta2Decay { get; init; }
+
+    /// <summary>The root mean square to which Adafactor clips a direction. Null: 1.</summary>
+    [Limits(Above = 0)]
+    public double? D { get; init; }
+
+    /// <summary>The Newton-Schulz iterations of Muon. Null: 5.</summary>
+    [Limits(AtLeast = 1, AtMost = 99)]
+    public int? NsSteps { get; init; }
+
+    /// <summary>
+    /// What a step of Muon is multiplied by: "match_rms_adamw" by 0.2 sqrt(max(rows, columns)), so that AdamW's rates suit it;
+    /// "original" by sqrt(max(1, rows / columns)) of the weight as the model stores it. Null: "match_rms_adamw".
+    /// </summary>
+    public MuonRate? AdjustLrFn { get; init; }
 }

@@ -70,7 +70,7 @@ public sealed class ConfigurationSchemaTests
     [InlineData("\"micro_batch_size\": 8", "\"micro_batch_size\": 8.5")]
     [InlineData("\"micro_batch_size\": 8,", "")]
     [InlineData("\"micro_batch_size\": 8", "\"micro_batch_sizes\": 8")]
-    [InlineData("\"AdamW\"", "\"SGD\"")]
+    [InlineData("\"AdamW\"", "\"AdamX\"")]
     [InlineData("[0.9, 0.95]", "[0.9]")]
     [InlineData("\"dynamic\"", "\"static\"")]
     [InlineData("\"LinearLR\"", "5")]

@@ -56,9 +56,8 @@ public sealed class TrainingConfigurationTests : IDisposable
               "optim_wrapper": { "optimizer": { "type": "AdamW", "lr": 0.001 } } }
             """);
 
-        Assert.Equal(Betas.Default, configuration.OptimWrapper.Optimizer.Betas);
+        Assert.Null(configuration.OptimWrapper.Optimizer.Betas);
         Assert.Null(configuration.OptimWrapper.Optimizer.WeightDecay);
-        Assert.Equal(0.01, configuration.OptimWrapper.Optimizer.EffectiveWeightDecay);
         Assert.Null(configuration.OptimWrapper.EffectiveLossScale);
         Assert.Null(configuration.OptimWrapper.ClipGrad);
         Assert.Equal(1, configuration.OptimWrapper.AccumulativeCounts);

@@ -134,6 +134,11 @@ internal sealed class ConfigurationBinder(string folder, ConfigurationProblems p
             return ReadPerGroup(limits, node, path);
         }
 
+        if (type == typeof(Epsilons))
+        {
+            return ReadEpsilons(limits, node, path);
+        }
+
         if (type == typeof(LossScaleSection) && node.Kind != JsonValueKind.Object)
         {
             return ReadLossScale(node, path);
@@ -193,6 +198,25 @@ internal sealed class ConfigurationBinder(string folder, ConfigurationProblems p
         }
 
         return Number(limits, node, path) is { } value ? PerGroup.FromDouble(value) : null;
+    }
+
+    private Epsilons? ReadEpsilons(LimitsAttribute? limits, ConfigurationNode node, string path)
+    {
+        if (node.Kind == JsonValueKind.Number)
+        {
+            return Number(limits, node, path) is { } number ? new Epsilons(number, null) : null;
+        }
+
+        if (node.Kind != JsonValueKind.Array || node.Items.Count != 2)
+        {
+            Mistyped(node, path, "a number such as 1e-8, or for Adafactor a list of two such as [null, 1e-3]");
+            return null;
+        }
+
+        var isDefault = node.Items[0].Kind == JsonValueKind.Null;
+        var first = isDefault ? null : Number(limits, node.Items[0], $"{path}.0");
+        var second = Number(limits, node.Items[1], $"{path}.1");
+        return second is null || (first is null && !isDefault) ? null : new Epsilons(first, second);
     }
 
     private LossScaleSection? ReadLossScale(ConfigurationNode node, string path)

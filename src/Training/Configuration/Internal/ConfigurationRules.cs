@@ -148,12 +148,26 @@ internal sealed class ConfigurationRules(ConfigurationNode root, ConfigurationPr
             Report(OptimizerOptions.Refusal(optimizer.Type, key), [.. place, key]);
         }
 
+        if (optimizer is { Eps: { } eps } && optimizer.Type == OptimizerKind.Adafactor != eps.Second is not null)
+        {
+            Report(
+                optimizer.Type == OptimizerKind.Adafactor
+                    ? "is one number, but Adafactor takes a list of two such as [null, 1e-3]."
+                    : $"is a list, which only Adafactor takes; write one number for {OptimizerOptions.NameOf(optimizer.Type)}.",
+                [.. place, "eps"]);
+        }
+
         foreach (var custom in rules?.CustomKeys.Keys ?? [])
         {
             string[] steps = ["optim_wrapper", "paramwise_cfg", "custom_keys", custom];
             foreach (var key in Find(steps).Node.Members.Keys.Where(key => !OptimizerOptions.Has(optimizer.Type, key)))
             {
                 Report(OptimizerOptions.Refusal(optimizer.Type, key), [.. steps, key]);
+            }
+
+            if (optimizer.Type == OptimizerKind.Adafactor && rules!.CustomKeys[custom].Eps is not null)
+            {
+                Report("is one for all parameters with Adafactor; set it in optim_wrapper.optimizer.", [.. steps, "eps"]);
             }
         }
 

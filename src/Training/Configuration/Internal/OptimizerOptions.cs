@@ -14,6 +14,8 @@ internal static class OptimizerOptions
         [OptimizerKind.Adagrad] = ["eps", "lr_decay", "initial_accumulator_value"],
         [OptimizerKind.Lion] = ["betas"],
         [OptimizerKind.Lamb] = ["betas", "eps"],
+        [OptimizerKind.Adafactor] = ["beta2_decay", "eps", "d"],
+        [OptimizerKind.Muon] = ["momentum", "nesterov", "ns_steps", "adjust_lr_fn", "betas", "eps", "use_muon"],
     };
 
     /// <summary>The name of a type in cfg.json.</summary>

@@ -15,7 +15,9 @@ internal static class SettingsMapping
             WeightDecay = section.WeightDecay ?? defaults.EffectiveWeightDecay,
             Beta1 = section.Betas?.First ?? defaults.Beta1,
             Beta2 = section.Betas?.Second ?? defaults.Beta2,
-            Epsilon = section.Eps ?? defaults.Epsilon,
+            Epsilon = section.Eps is { Second: null, First: { } epsilon } ? epsilon : defaults.Epsilon,
+            Epsilon1 = section.Eps is { Second: not null } pair ? pair.First : defaults.Epsilon1,
+            Epsilon2 = section.Eps?.Second ?? defaults.Epsilon2,
             Momentum = section.Momentum ?? defaults.Momentum,
             Dampening = section.Dampening ?? defaults.Dampening,
             Nesterov = section.Nesterov ?? defaults.Nesterov,
@@ -23,6 +25,10 @@ internal static class SettingsMapping
             Centered = section.Centered ?? defaults.Centered,
             LearningRateDecay = section.LrDecay ?? defaults.LearningRateDecay,
             InitialAccumulatorValue = section.InitialAccumulatorValue ?? defaults.InitialAccumulatorValue,
+            Beta2Decay = section.Beta2Decay ?? defaults.Beta2Decay,
+            ClipThreshold = section.D ?? defaults.ClipThreshold,
+            NewtonSchulzSteps = section.NsSteps ?? defaults.NewtonSchulzSteps,
+            AdjustLearningRate = section.AdjustLrFn == MuonRate.Original ? "original" : defaults.AdjustLearningRate,
         };
     }
 
@@ -98,5 +104,6 @@ internal static class SettingsMapping
         Beta2 = section.Betas?.Second,
         Epsilon = section.Eps,
         Momentum = section.Momentum,
+        UseMuon = section.UseMuon,
     };
 }
