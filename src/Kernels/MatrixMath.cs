@@ -1,4 +1,5 @@
 using System.Numerics.Tensors;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
@@ -13,6 +14,7 @@ public static class MatrixMath
     private const int Lanes = 16;
     private const int RowBlock = 4;
     private const int DepthBlock = 256;
+    private const int PanelColumns = 2 * Lanes;
 
     /// <summary>C = A B.</summary>
     /// <param name="a">A, of <paramref name="rows"/> by <paramref name="depth"/>.</param>
@@ -28,21 +30,26 @@ public static class MatrixMath
         Require(b.Length, depth, columns, nameof(b));
         Require(c.Length, rows, columns, nameof(c));
         c.Clear();
-        // A stretch of B's rows stays in the cache while all rows of A pass over it.
+        Span<float> panel = stackalloc float[DepthBlock * PanelColumns];
         for (var k = 0; k < depth; k += DepthBlock)
         {
-            var end = Math.Min(depth, k + DepthBlock);
-            for (var i = 0; i < rows; i += RowBlock)
+            var height = Math.Min(DepthBlock, depth - k);
+            for (var j = 0; j < columns; j += PanelColumns)
             {
-                if (rows - i >= RowBlock)
+                // A panel of B lies together, because rows a power of two apart would push each other out of the cache.
+                var width = Math.Min(PanelColumns, columns - j);
+                Pack(b[((k * columns) + j)..], panel, height, width, columns);
+                for (var i = 0; i < rows;)
                 {
-                    FourRows(a, b, c, i, k, end, depth, columns);
-                }
-                else
-                {
-                    for (var row = i; row < rows; row++)
+                    if (width == PanelColumns && rows - i >= RowBlock)
                     {
-                        OneRow(a, b, c, row, 0, k, end, depth, columns);
+                        FourRows(a[((i * depth) + k)..], panel, c[((i * columns) + j)..], height, depth, columns);
+                        i += RowBlock;
+                    }
+                    else
+                    {
+                        OneRow(a.Slice((i * depth) + k, height), panel, c.Slice((i * columns) + j, width));
+                        i++;
                     }
                 }
             }
@@ -75,60 +82,58 @@ public static class MatrixMath
         }
     }
 
-    private static void FourRows(ReadOnlySpan<float> a, ReadOnlySpan<float> b, Span<float> c, int row, int from, int to, int depth, int columns)
+    private static void Pack(ReadOnlySpan<float> b, Span<float> panel, int height, int width, int columns)
     {
-        ref var a0 = ref MemoryMarshal.GetReference(a[(row * depth)..]);
-        ref var b0 = ref MemoryMarshal.GetReference(b);
-        ref var c0 = ref MemoryMarshal.GetReference(c[(row * columns)..]);
-        var (line, width) = ((nuint)depth, (nuint)columns);
-        var j = 0;
-        for (; j <= columns - (2 * Lanes); j += 2 * Lanes)
+        for (var k = 0; k < height; k++)
         {
-            var at = (nuint)j;
-            var (x0, y0) = (Vector512.LoadUnsafe(ref c0, at), Vector512.LoadUnsafe(ref c0, at + Lanes));
-            var (x1, y1) = (Vector512.LoadUnsafe(ref c0, at + width), Vector512.LoadUnsafe(ref c0, at + width + Lanes));
-            var (x2, y2) = (Vector512.LoadUnsafe(ref c0, at + (2 * width)), Vector512.LoadUnsafe(ref c0, at + (2 * width) + Lanes));
-            var (x3, y3) = (Vector512.LoadUnsafe(ref c0, at + (3 * width)), Vector512.LoadUnsafe(ref c0, at + (3 * width) + Lanes));
-            for (var k = (nuint)from; k < (nuint)to; k++)
-            {
-                var p = Vector512.LoadUnsafe(ref b0, (k * width) + at);
-                var q = Vector512.LoadUnsafe(ref b0, (k * width) + at + Lanes);
-                var v = Vector512.Create(System.Runtime.CompilerServices.Unsafe.Add(ref a0, k));
-                x0 = Vector512.FusedMultiplyAdd(v, p, x0);
-                y0 = Vector512.FusedMultiplyAdd(v, q, y0);
-                v = Vector512.Create(System.Runtime.CompilerServices.Unsafe.Add(ref a0, k + line));
-                x1 = Vector512.FusedMultiplyAdd(v, p, x1);
-                y1 = Vector512.FusedMultiplyAdd(v, q, y1);
-                v = Vector512.Create(System.Runtime.CompilerServices.Unsafe.Add(ref a0, k + (2 * line)));
-                x2 = Vector512.FusedMultiplyAdd(v, p, x2);
-                y2 = Vector512.FusedMultiplyAdd(v, q, y2);
-                v = Vector512.Create(System.Runtime.CompilerServices.Unsafe.Add(ref a0, k + (3 * line)));
-                x3 = Vector512.FusedMultiplyAdd(v, p, x3);
-                y3 = Vector512.FusedMultiplyAdd(v, q, y3);
-            }
-
-            x0.StoreUnsafe(ref c0, at);
-            y0.StoreUnsafe(ref c0, at + Lanes);
-            x1.StoreUnsafe(ref c0, at + width);
-            y1.StoreUnsafe(ref c0, at + width + Lanes);
-            x2.StoreUnsafe(ref c0, at + (2 * width));
-            y2.StoreUnsafe(ref c0, at + (2 * width) + Lanes);
-            x3.StoreUnsafe(ref c0, at + (3 * width));
-            y3.StoreUnsafe(ref c0, at + (3 * width) + Lanes);
-        }
-
-        for (var i = row; j < columns && i < row + RowBlock; i++)
-        {
-            OneRow(a, b, c, i, j, from, to, depth, columns);
+            b.Slice(k * columns, width).CopyTo(panel[(k * PanelColumns)..]);
         }
     }
 
-    private static void OneRow(ReadOnlySpan<float> a, ReadOnlySpan<float> b, Span<float> c, int row, int firstColumn, int from, int to, int depth, int columns)
+    // Every element of C is a chain of fused multiply-adds over ascending k, here as in OneRow.
+    private static void FourRows(ReadOnlySpan<float> a, ReadOnlySpan<float> panel, Span<float> c, int height, int depth, int columns)
     {
-        var target = c.Slice((row * columns) + firstColumn, columns - firstColumn);
-        for (var k = from; k < to; k++)
+        ref var a0 = ref MemoryMarshal.GetReference(a);
+        ref var p0 = ref MemoryMarshal.GetReference(panel);
+        ref var c0 = ref MemoryMarshal.GetReference(c);
+        var (line, stride) = ((nuint)depth, (nuint)columns);
+        var (x0, y0) = (Vector512.LoadUnsafe(ref c0), Vector512.LoadUnsafe(ref c0, Lanes));
+        var (x1, y1) = (Vector512.LoadUnsafe(ref c0, stride), Vector512.LoadUnsafe(ref c0, stride + Lanes));
+        var (x2, y2) = (Vector512.LoadUnsafe(ref c0, 2 * stride), Vector512.LoadUnsafe(ref c0, (2 * stride) + Lanes));
+        var (x3, y3) = (Vector512.LoadUnsafe(ref c0, 3 * stride), Vector512.LoadUnsafe(ref c0, (3 * stride) + Lanes));
+        for (var k = (nuint)0; k < (nuint)height; k++)
         {
-            TensorPrimitives.FusedMultiplyAdd(b.Slice((k * columns) + firstColumn, target.Length), a[(row * depth) + k], target, target);
+            var p = Vector512.LoadUnsafe(ref p0, k * PanelColumns);
+            var q = Vector512.LoadUnsafe(ref p0, (k * PanelColumns) + Lanes);
+            var v = Vector512.Create(Unsafe.Add(ref a0, k));
+            x0 = Vector512.FusedMultiplyAdd(v, p, x0);
+            y0 = Vector512.FusedMultiplyAdd(v, q, y0);
+            v = Vector512.Create(Unsafe.Add(ref a0, k + line));
+            x1 = Vector512.FusedMultiplyAdd(v, p, x1);
+            y1 = Vector512.FusedMultiplyAdd(v, q, y1);
+            v = Vector512.Create(Unsafe.Add(ref a0, k + (2 * line)));
+            x2 = Vector512.FusedMultiplyAdd(v, p, x2);
+            y2 = Vector512.FusedMultiplyAdd(v, q, y2);
+            v = Vector512.Create(Unsafe.Add(ref a0, k + (3 * line)));
+            x3 = Vector512.FusedMultiplyAdd(v, p, x3);
+            y3 = Vector512.FusedMultiplyAdd(v, q, y3);
+        }
+
+        x0.StoreUnsafe(ref c0);
+        y0.StoreUnsafe(ref c0, Lanes);
+        x1.StoreUnsafe(ref c0, stride);
+        y1.StoreUnsafe(ref c0, stride + Lanes);
+        x2.StoreUnsafe(ref c0, 2 * stride);
+        y2.StoreUnsafe(ref c0, (2 * stride) + Lanes);
+        x3.StoreUnsafe(ref c0, 3 * stride);
+        y3.StoreUnsafe(ref c0, (3 * stride) + Lanes);
+    }
+
+    private static void OneRow(ReadOnlySpan<float> a, ReadOnlySpan<float> panel, Span<float> c)
+    {
+        for (var k = 0; k < a.Length; k++)
+        {
+            TensorPrimitives.FusedMultiplyAdd(panel.Slice(k * PanelColumns, c.Length), a[k], c, c);
         }
     }
 

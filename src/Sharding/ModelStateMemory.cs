@@ -13,7 +13,18 @@ public readonly record struct ModelStateMemory(long Parameters, long Gradients, 
     /// <summary>The sum of the three.</summary>
     public long Total => Parameters + Gradients + OptimizerState;
 
-    /// <summary>What a rank will hold under a plan, without allocating anything.</summary>
+    /// <summary>What a rank will hold under a plan and an optimizer, without allocating it.</summary>
+    /// <param name="plan">The layout.</param>
+    /// <param name="stage">The ZeRO stage.</param>
+    /// <param name="groups">The optimizer and the settings of every parameter of the plan.</param>
+    /// <param name="rank">The rank; where only some parameters have a state, ranks differ.</param>
+    public static ModelStateMemory Estimate(PartitionPlan plan, int stage, ParameterGroupTable groups, int rank)
+    {
+        ArgumentNullException.ThrowIfNull(groups);
+        return Estimate(plan, stage) with { OptimizerState = ShardedOptimizer.StateBytes(plan, groups, rank, sharded: stage > 0) };
+    }
+
+    /// <summary>What a rank will hold under a plan with AdamW, without allocating anything.</summary>
     /// <param name="plan">The layout.</param>
     /// <param name="stage">The ZeRO stage, 0 to 3.</param>
     public static ModelStateMemory Estimate(PartitionPlan plan, int stage)

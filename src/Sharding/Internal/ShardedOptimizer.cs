@@ -40,9 +40,9 @@ internal sealed class ShardedOptimizer : IDisposable
         Type = groups.Optimizer.Type;
         _hasMomentum = groups.Optimizer.HasMomentum;
         _settings = SettingsOf(plan, groups);
-        _optimizer = OptimizerFactory.Create(groups.Optimizer, plan, _settings);
+        _optimizer = OptimizerFactory.Create(groups.Optimizer, plan, _settings, communicator.Rank);
         _all = [.. sharded ? plan.RangesOf(communicator.Rank) : plan.AllRanges()];
-        _layouts = [.. _optimizer.StateNames.Select((_, state) => new StateLayout(_all, range => _optimizer.HasState(state, _settings[range.Parameter]), sharded ? plan.ShardElements : plan.TotalElements))];
+        _layouts = Layouts(_optimizer, _all, _settings, sharded ? plan.ShardElements : plan.TotalElements);
         for (var state = 0; state < _layouts.Length; state++)
         {
             if (_layouts[state].Elements > 0)
@@ -87,6 +87,16 @@ internal sealed class ShardedOptimizer : IDisposable
 
     /// <summary>The number of ranges of trained parameters.</summary>
     public int Count => _ranges.Length;
+
+    /// <summary>What <see cref="ByteLength"/> will be on a rank.</summary>
+    public static long StateBytes(PartitionPlan plan, ParameterGroupTable groups, int rank, bool sharded)
+    {
+        var settings = SettingsOf(plan, groups);
+        ShardRange[] ranges = [.. sharded ? plan.RangesOf(rank) : plan.AllRanges()];
+        using var optimizer = OptimizerFactory.Create(groups.Optimizer, plan, settings, rank);
+        var layouts = Layouts(optimizer, ranges, settings, sharded ? plan.ShardElements : plan.TotalElements);
+        return layouts.Sum(layout => layout.Elements * sizeof(float)) + optimizer.ByteLength;
+    }
 
     /// <summary>The settings of every planned parameter, in plan order.</summary>
     /// <exception cref="ShardingException">The table lacks a parameter or knows it with another shape.</exception>
@@ -185,6 +195,9 @@ internal sealed class ShardedOptimizer : IDisposable
 
         _optimizer.Dispose();
     }
+
+    private static StateLayout[] Layouts(Optimizer optimizer, ShardRange[] ranges, ParameterSettings[] settings, long elements) =>
+        [.. optimizer.StateNames.Select((_, state) => new StateLayout(ranges, range => optimizer.HasState(state, settings[range.Parameter]), elements))];
 
     private Span<float> Slice(int state, long offset, int count) => offset < 0 ? default : _states[state]!.Span<float>(offset, count);
 

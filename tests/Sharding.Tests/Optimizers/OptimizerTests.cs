@@ -138,6 +138,74 @@ public sealed class OptimizerTests : IDisposable
         Assert.Equal(StateBytes("AdamW"), 2 * StateBytes("RMSprop"));
     }
 
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void Memory_is_known_beforehand(string name)
+    {
+        var job = new OptimizerJob(OptimizerCase.All[name].Settings);
+        foreach (var stage in new[] { 0, 1, 2 })
+        {
+            ThreadCommunicator.Run(4, ranks =>
+            {
+                using var engine = job.Model.Engine(ranks, stage);
+                Assert.Equal(engine.Memory.OptimizerState, ModelStateMemory.Estimate(engine.Plan, stage, job.Model.Groups, ranks.Rank).OptimizerState);
+                return 0;
+            });
+        }
+    }
+
+    [Fact]
+    public void Adafactor_keeps_a_row_and_a_column_of_every_matrix()
+    {
+        var model = new TestModel(OptimizerCase.All["Adafactor"].Settings, null, null, ("weight", [256, 1024], ParameterKind.Linear), ("bias", [256], ParameterKind.Bias));
+        using var engine = model.Engine(new SingleProcessCommunicator(), 1);
+
+        Assert.Equal((256 + 1024 + 256) * sizeof(float), engine.Memory.OptimizerState);
+    }
+
+    [Fact]
+    public void A_weight_may_be_kept_from_Muon()
+    {
+        var rules = new ParamwiseRules { CustomKeys = new Dictionary<string, CustomKeyRule> { ["head"] = new() { UseMuon = false } } };
+        var settings = OptimizerCase.All["Muon"].Settings;
+        var parameters = new[] { ("body", new long[] { 48, 32 }, ParameterKind.Linear), ("head", new long[] { 48, 32 }, ParameterKind.Linear) };
+        var kept = Trained(new TestModel(settings, rules, null, parameters));
+        var adam = Trained(new TestModel(settings with { Type = "AdamW" }, rules, null, parameters));
+        var muon = Trained(new TestModel(settings, null, null, parameters));
+
+        Assert.Equal(adam["head"], kept["head"]);
+        Assert.Equal(muon["body"], kept["body"]);
+        Assert.NotEqual(muon["head"], kept["head"]);
+
+        static Dictionary<string, float[]> Trained(TestModel model)
+        {
+            using var engine = model.Engine(new SingleProcessCommunicator(), 1);
+            model.Accumulate(engine, 0, 1);
+            engine.Step(model.Settings(1));
+            return model.Snapshot(engine);
+        }
+    }
+
+    [Fact]
+    public void A_matrix_too_large_for_Muon_is_named()
+    {
+        var model = new TestModel(OptimizerCase.All["Muon"].Settings, null, null, ("head", [100_000, 50_000], ParameterKind.Linear));
+
+        var message = Assert.Throws<ShardingException>(() => ModelStateMemory.Estimate(model.Plan(1, 1 << 26), 1, model.Groups, 0)).Message;
+
+        Assert.Equal("Muon cannot orthogonalize 'head' of [100000, 50000], which is too large: leave it to AdamW with \"use_muon\": false under a custom key.", message);
+    }
+
+    [Fact]
+    public void An_unknown_optimizer_is_answered_with_the_list()
+    {
+        var model = new TestModel(new OptimizerSettings { Type = "Adamm" }, null);
+
+        var message = Assert.Throws<ShardingException>(() => model.Engine(new SingleProcessCommunicator(), 1)).Message;
+
+        Assert.Equal("There is no optimizer \"Adamm\": the optimizers are AdamW, Adam, SGD, RMSprop, Adagrad, Lion, LAMB, Adafactor, Muon.", message);
+    }
+
     [Fact]
     public void A_schedule_of_the_momentum_moves_beta1_or_momentum()
     {

@@ -19,24 +19,27 @@ internal sealed class MuonOptimizer : Optimizer
     private readonly OptimizerSettings _options;
     private readonly PartitionPlan _plan;
     private readonly int[] _matrices;
-    private readonly float[] _whole;
-    private readonly float[] _scratch;
+    private readonly long _wholeLength;
+    private readonly long _scratchLength;
+    private float[] _whole = [];
+    private float[] _scratch = [];
     private float[] _piece = [];
     private int[][] _own = [];
     private ShardRange[][][] _rangesByRank = [];
 
-    public MuonOptimizer(OptimizerSettings options, PartitionPlan plan, ParameterSettings[] settings)
+    public MuonOptimizer(OptimizerSettings options, PartitionPlan plan, ParameterSettings[] settings, int rank)
     {
         _options = options;
         _plan = plan;
         _matrices = [.. Enumerable.Range(0, settings.Length).Where(parameter => !settings[parameter].Frozen && IsMatrix(settings[parameter])).OrderByDescending(Cost)];
-        _whole = new float[_matrices.Select(parameter => plan.Parameters[parameter].Length).DefaultIfEmpty().Max()];
-        _scratch = new float[_matrices.Select(parameter => NewtonSchulz.ScratchLength(Rows(parameter), Columns(parameter))).DefaultIfEmpty().Max()];
+        var own = _matrices.Where((_, position) => position % plan.WorldSize == rank).Select(parameter => plan.Parameters[parameter]).ToList();
+        _wholeLength = own.Select(matrix => matrix.Length).DefaultIfEmpty().Max();
+        _scratchLength = own.Select(ScratchLength).DefaultIfEmpty().Max();
     }
 
     public override IReadOnlyList<string> StateNames => s_states;
 
-    public override long ByteLength => (_whole.Length + (long)_scratch.Length + _piece.Length) * sizeof(float);
+    public override long ByteLength => (_wholeLength + _scratchLength) * sizeof(float);
 
     public override bool HasState(int state, ParameterSettings settings) => IsMatrix(settings) == (state == 2);
 
@@ -44,7 +47,7 @@ internal sealed class MuonOptimizer : Optimizer
     {
         if (_own.Length == 0)
         {
-            LookUpRanges(pass);
+            Allocate(pass);
         }
 
         var ranks = pass.Communicator.Size;
@@ -81,6 +84,15 @@ internal sealed class MuonOptimizer : Optimizer
     private static bool IsMatrix(ParameterSettings settings) =>
         settings is { Kind: ParameterKind.Linear, Shape.Length: 2, UseMuon: true } && settings.Shape[0] > 0 && settings.Shape[1] > 0;
 
+    private static long ScratchLength(PlannedParameter matrix)
+    {
+        var length = matrix.Length < Array.MaxLength ? NewtonSchulz.ScratchLength((int)matrix.Shape[0], (int)matrix.Shape[1]) : long.MaxValue;
+        return length < Array.MaxLength
+            ? length
+            : throw new ShardingException(
+                $"Muon cannot orthogonalize '{matrix.Name}' of [{string.Join(", ", matrix.Shape)}], which is too large: leave it to AdamW with \"use_muon\": false under a custom key.");
+    }
+
     private int Rows(int parameter) => (int)_plan.Parameters[parameter].Shape[0];
 
     private int Columns(int parameter) => (int)_plan.Parameters[parameter].Shape[1];
@@ -89,8 +101,10 @@ internal sealed class MuonOptimizer : Optimizer
 
     private Span<float> Whole(int parameter) => _whole.AsSpan(0, (int)_plan.Parameters[parameter].Length);
 
-    private void LookUpRanges(OptimizerPass pass)
+    private void Allocate(OptimizerPass pass)
     {
+        _whole = new float[_wholeLength];
+        _scratch = new float[_scratchLength];
         _own = Array.ConvertAll(_matrices, parameter => Enumerable.Range(0, pass.Count).Where(index => pass[index].Parameter == parameter).ToArray());
         var byRank = Enumerable.Range(0, pass.Communicator.Size).Select(_plan.RangesOf).ToList();
         _rangesByRank = Array.ConvertAll(_matrices, parameter => byRank.ConvertAll(ranges => ranges.Where(range => range.Parameter == parameter).ToArray()).ToArray());
@@ -101,7 +115,7 @@ internal sealed class MuonOptimizer : Optimizer
     private void Collect(OptimizerPass pass, int matrix, int owner)
     {
         var ranks = pass.Communicator;
-        var whole = Whole(_matrices[matrix]);
+        var whole = ranks.Rank == owner ? Whole(_matrices[matrix]) : default;
         foreach (var index in _own[matrix])
         {
             var range = pass[index];
@@ -129,7 +143,7 @@ internal sealed class MuonOptimizer : Optimizer
     private void Return(OptimizerPass pass, int matrix, int owner)
     {
         var ranks = pass.Communicator;
-        var whole = Whole(_matrices[matrix]);
+        var whole = ranks.Rank == owner ? Whole(_matrices[matrix]) : default;
         foreach (var index in _own[matrix])
         {
             var range = pass[index];

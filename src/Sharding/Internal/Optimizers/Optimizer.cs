@@ -16,7 +16,7 @@ internal abstract class Optimizer : IDisposable
     /// <summary>The states that are not one number per element, the same on every rank.</summary>
     public virtual IReadOnlyList<TensorState> TensorStates => [];
 
-    /// <summary>Bytes it has allocated itself.</summary>
+    /// <summary>Bytes of its own that it holds, states of whole tensors and working memory.</summary>
     public virtual long ByteLength => 0;
 
     /// <summary>What elements of a state are at the beginning.</summary>
