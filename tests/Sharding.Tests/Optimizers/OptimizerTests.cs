@@ -29,7 +29,7 @@ public sealed class OptimizerTests : IDisposable
         var job = new OptimizerJob(OptimizerCase.All[name].Settings);
         var expected = job.Train(1, 0, 4, bucket: 1 << 20);
 
-        foreach (var (world, stage, bucket) in new[] { (1, 1, 300L), (2, 0, 1000L), (2, 1, 700L), (4, 1, 1L), (4, 2, 4096L) })
+        foreach (var (world, stage, bucket) in new[] { (1, 1, 300L), (2, 0, 1000L), (2, 1, 700L), (4, 1, 1L), (4, 2, 4096L), (2, 3, 900L), (4, 3, 1L) })
         {
             TestModel.AssertSameBits(expected, job.Train(world, stage, 4, bucket));
         }
@@ -42,7 +42,7 @@ public sealed class OptimizerTests : IDisposable
         var job = new OptimizerJob(OptimizerCase.All[name].Settings);
         var expected = job.Train(1, 1, 5);
 
-        foreach (var (world, stage, nextWorld, nextStage) in new[] { (2, 1, 4, 2), (4, 1, 1, 0), (2, 0, 2, 1), (1, 1, 2, 0) })
+        foreach (var (world, stage, nextWorld, nextStage) in new[] { (2, 1, 4, 2), (4, 3, 1, 0), (1, 0, 4, 3), (2, 0, 2, 1), (1, 1, 2, 0) })
         {
             var path = ThreadCommunicator.Run(world, ranks =>
             {
@@ -143,7 +143,7 @@ public sealed class OptimizerTests : IDisposable
     public void Memory_is_known_beforehand(string name)
     {
         var job = new OptimizerJob(OptimizerCase.All[name].Settings);
-        foreach (var stage in new[] { 0, 1, 2 })
+        foreach (var stage in new[] { 0, 1, 2, 3 })
         {
             ThreadCommunicator.Run(4, ranks =>
             {
