@@ -207,6 +207,8 @@ def main():
     first_loss = None
     seconds = []
     for step in range(arguments.warm_up + arguments.steps):
+        if step == arguments.warm_up:
+            cpu_begin = time.process_time()
         begin = time.perf_counter()
         start = step * arguments.batch % len(data[-1])
         *inputs, labels = (field[start:start + arguments.batch] for field in data)
@@ -221,6 +223,7 @@ def main():
         first_loss = value if first_loss is None else first_loss
 
     result = {
+        "cpu_seconds_per_step": (time.process_time() - cpu_begin) / arguments.steps,
         "seconds": seconds[arguments.warm_up:],
         "first_loss": first_loss,
         "last_loss": value,

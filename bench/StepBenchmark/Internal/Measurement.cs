@@ -4,6 +4,7 @@ namespace OrtZero.StepBenchmark.Internal;
 internal sealed class Measurement(Workload workload, string label, bool isBaseline)
 {
     private readonly List<double> _seconds = [];
+    private readonly List<double> _cpuSeconds = [];
     private readonly List<long> _peakRss = [];
 
     internal Workload Workload => workload;
@@ -27,6 +28,9 @@ internal sealed class Measurement(Workload workload, string label, bool isBaseli
     /// <summary>The middle of all measured steps of all rounds.</summary>
     internal double MedianSeconds => Quantile(0.5);
 
+    /// <summary>Processor time of all ranks together per step: the middle of the rounds.</summary>
+    internal double CpuSeconds => _cpuSeconds.Order().ElementAt(_cpuSeconds.Count / 2);
+
     internal double UnitsPerSecond => workload.GlobalBatch * workload.UnitsPerSample / MedianSeconds;
 
     /// <summary>By rank, the most of any round.</summary>
@@ -37,6 +41,7 @@ internal sealed class Measurement(Workload workload, string label, bool isBaseli
     internal void Add(IReadOnlyList<StepResult> ranks)
     {
         _seconds.AddRange(ranks[0].Seconds);
+        _cpuSeconds.Add(ranks.Sum(rank => rank.CpuSecondsPerStep));
         FirstLoss = ranks[0].FirstLoss;
         Version = ranks[0].Version;
         Blas = ranks[0].Blas;

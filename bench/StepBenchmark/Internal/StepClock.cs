@@ -11,6 +11,8 @@ internal sealed class StepClock(int warmUp, int iterations) : IRunObserver
     private double _firstLoss;
     private long _allocatedBefore;
     private long _allocatedAfter;
+    private TimeSpan _cpuBefore;
+    private TimeSpan _cpuAfter;
     private int _collectionsBefore;
     private int _collectionsAfter;
 
@@ -28,6 +30,7 @@ internal sealed class StepClock(int warmUp, int iterations) : IRunObserver
         if (iteration == iterations)
         {
             _ends[iteration] = Stopwatch.GetTimestamp();
+            _cpuAfter = Environment.CpuUsage.TotalTime;
             _allocatedAfter = GC.GetTotalAllocatedBytes(precise: true);
             _collectionsAfter = GC.CollectionCount(0);
             return;
@@ -37,6 +40,7 @@ internal sealed class StepClock(int warmUp, int iterations) : IRunObserver
         {
             _collectionsBefore = GC.CollectionCount(0);
             _allocatedBefore = GC.GetTotalAllocatedBytes(precise: true);
+            _cpuBefore = Environment.CpuUsage.TotalTime;
         }
 
         _ends[iteration] = Stopwatch.GetTimestamp();
@@ -55,6 +59,7 @@ internal sealed class StepClock(int warmUp, int iterations) : IRunObserver
     internal StepResult Result(string version) => new()
     {
         Seconds = [.. Enumerable.Range(warmUp + 1, iterations - warmUp).Select(step => Stopwatch.GetElapsedTime(_ends[step - 1], _ends[step]).TotalSeconds)],
+        CpuSecondsPerStep = (_cpuAfter - _cpuBefore).TotalSeconds / (iterations - warmUp),
         FirstLoss = _firstLoss,
         PeakRssBytes = ProcessMemory.PeakRssBytes(),
         AllocatedBytesPerStep = (_allocatedAfter - _allocatedBefore) / (double)(iterations - warmUp),

@@ -10,6 +10,12 @@ internal sealed record StepResult
     /// <summary>The time of every step after warm-up.</summary>
     public required IReadOnlyList<double> Seconds { get; init; }
 
+    /// <summary>
+    /// Processor time of all threads of the process, over the steps after warm-up: unlike the time on the clock it hardly
+    /// depends on what else the machine does.
+    /// </summary>
+    public required double CpuSecondsPerStep { get; init; }
+
     /// <summary>The loss of this process's first micro-batch.</summary>
     public required double FirstLoss { get; init; }
 
