@@ -20,4 +20,34 @@ public sealed record LossOptions
     /// <c>label_smoothing</c>. Default: 0.
     /// </summary>
     public double LabelSmoothing { get; init; }
+
+    /// <summary>Cross-entropy: the axis of the scores that counts classes, from the end if negative. Default: the last.</summary>
+    public long Axis { get; init; } = -1;
+
+    /// <summary>
+    /// Cross-entropy: one weight per class, as PyTorch's <c>weight</c>; the mean then divides by the weights of the labels. <c>null</c>
+    /// (default): all classes count the same.
+    /// </summary>
+    public IReadOnlyList<double>? ClassWeights { get; init; }
+
+    /// <summary>Huber: where the square becomes a line. Default: 1, as in PyTorch.</summary>
+    public double Delta { get; init; } = 1;
+
+    /// <summary>
+    /// Binary cross-entropy: the weight of positives, one for all or one per element of the last axis, as PyTorch's <c>pos_weight</c>.
+    /// <c>null</c> (default): 1.
+    /// </summary>
+    public IReadOnlyList<double>? PositiveWeight { get; init; }
+
+    /// <summary>Multiplies the loss. Default: 1.</summary>
+    public double Weight { get; init; } = 1;
+
+    /// <summary>
+    /// <c>true</c>: loss and gradients are sums, and <see cref="TrainingGraph.CountName"/> tells what to divide them by, so that a mean over
+    /// several micro-batches and ranks is divided once. Default: <c>false</c>, the mean over the micro-batch.
+    /// </summary>
+    public bool IsSum { get; init; }
+
+    /// <summary>Further losses that are added to this one, each with its own output, labels and <see cref="Weight"/>. Default: none.</summary>
+    public IReadOnlyList<LossOptions> Others { get; init; } = [];
 }

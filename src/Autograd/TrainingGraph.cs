@@ -38,4 +38,13 @@ public sealed class TrainingGraph
 
     /// <summary>What the graph carries from run to run besides parameters: the running statistics of batch normalizations in training mode.</summary>
     public IReadOnlyList<StateUpdate> States { get; init; } = [];
+
+    /// <summary>All graph inputs for labels, those of <see cref="LossOptions.Others"/> behind <see cref="LabelsInput"/>.</summary>
+    public IReadOnlyList<string> LabelInputs { get; init; } = [];
+
+    /// <summary>
+    /// With <see cref="LossOptions.IsSum"/> the graph output, a scalar, that holds what loss and gradients are to be divided by; else
+    /// <c>null</c>.
+    /// </summary>
+    public string? CountName { get; init; }
 }

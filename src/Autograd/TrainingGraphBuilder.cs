@@ -31,7 +31,8 @@ public sealed class TrainingGraphBuilder(GradientOptions? options = null)
         var statistics = BatchStatistics.Initializers(graph).Except(trainable).ToArray();
         var known = WithoutParameters(values, graph, [.. trainable, .. statistics]);
         ForwardGraph.Fold(graph, known);
-        KeepOnlyOutput(graph, loss.Output);
+        var terms = LossCheck.Terms(loss);
+        KeepOnlyOutputs(graph, terms.Select(term => term.Output).ToHashSet(StringComparer.Ordinal));
         if (_options.FusedKernels)
         {
             GeluFusion.Apply(graph, known);
@@ -43,17 +44,11 @@ public sealed class TrainingGraphBuilder(GradientOptions? options = null)
         var wanted = trainable.ToHashSet(StringComparer.Ordinal);
         var forward = Lowering.Apply(graph, emitter, GradientRuleRegistry.Rules, wanted, _options.FusedKernels);
         var written = graph.Node.Count;
-        var output = known[loss.Output];
-        var labels = LossCheck.Labels(graph, known, loss, output) is { } description
-            ? emitter.AddInput(description.Name, description.Type, description.Shape)
-            : null;
-        var (lossValue, gradient) = new LossEmitter(emitter, loss).Emit(output, labels);
+        var (losses, labels) = EmitLosses(emitter, graph, terms, known, term => known[term.Output]);
+        var lossValue = losses.Select(item => item.Loss).Aggregate(emitter.Add);
         var next = BatchStatistics.Emit(emitter, forward, statistics);
         var backward = new BackwardPass(emitter, GradientRuleRegistry.Rules, forward, wanted);
-        if (backward.IsWanted(output.Name))
-        {
-            backward.Run(output, gradient);
-        }
+        backward.Run([.. terms.Select((term, i) => (known[term.Output], losses[i].Gradient)).Where(pair => backward.IsWanted(pair.Item1.Name))]);
 
         var gradients = Array.ConvertAll(parameters, backward.Gradient);
         var missing = parameters.Zip(gradients).Where(pair => pair.Second is null).Select(pair => pair.First.Name).ToArray();
@@ -64,6 +59,7 @@ public sealed class TrainingGraphBuilder(GradientOptions? options = null)
 
         var names = new OutputNames(graph, written);
         var lossName = names.Set(lossValue, "loss");
+        var countName = loss.IsSum ? names.Set(losses[0].Count, "loss_count") : null;
         var result = new TrainableParameter[parameters.Length];
         for (var i = 0; i < result.Length; i++)
         {
@@ -76,15 +72,20 @@ public sealed class TrainingGraphBuilder(GradientOptions? options = null)
         graph.Output.Clear();
         graph.Output.Add(ForwardGraph.Describe(lossName, lossValue.Type, []));
         graph.Output.AddRange(result.Select(parameter => ForwardGraph.Describe(parameter.GradientName, parameter.Type, parameter.Shape)));
+        if (countName is not null)
+        {
+            graph.Output.Add(ForwardGraph.Describe(countName, losses[0].Count.Type, []));
+        }
+
         graph.Output.AddRange(states.Select(state => ForwardGraph.Describe(state.OutputName, state.Type, state.Shape)));
         ForwardGraph.Prune(graph);
-        var own = trainable.Concat(states.Select(state => state.InputName)).Append(labels?.Name ?? "").ToHashSet(StringComparer.Ordinal);
+        var own = trainable.Concat(states.Select(state => state.InputName)).Concat(labels.Select(label => label.Name)).ToHashSet(StringComparer.Ordinal);
         own.UnionWith(graph.Initializer.Select(tensor => tensor.Name));
         var modelInputs = graph.Input.Select(input => input.Name).Where(name => !own.Contains(name)).ToArray();
         SetInputs(
             graph,
             [
-                .. modelInputs.Select(name => known[name]), .. labels is null ? [] : new[] { labels }, .. parameters,
+                .. modelInputs.Select(name => known[name]), .. labels, .. parameters,
                 .. states.Select(state => known[state.InputName]),
             ]);
         OperatorSets.Complete(copy.Proto, emitter.Opset);
@@ -92,7 +93,9 @@ public sealed class TrainingGraphBuilder(GradientOptions? options = null)
         {
             Model = copy,
             ModelInputs = modelInputs,
-            LabelsInput = labels?.Name,
+            LabelsInput = loss.Type == LossType.ModelOutput ? null : loss.Labels,
+            LabelInputs = [.. labels.Select(label => label.Name)],
+            CountName = countName,
             Parameters = result,
             States = states,
             LossName = lossName,
@@ -123,25 +126,17 @@ public sealed class TrainingGraphBuilder(GradientOptions? options = null)
         InferenceMode.Apply(copy);
         var graph = copy.Graph;
         var table = WithoutParameters(values, graph, trainable);
-        var known = values[loss.Output];
-        var open = graph.Output.Single(output => output.Name == loss.Output);
+        var terms = LossCheck.Terms(loss);
 
-        // Where the model declares an axis without a fixed length, the table's length holds for one batch size only.
-        var declared = open.Type?.TensorType?.Shape?.Dim;
-        var shape = known.Shape.Select((length, axis) =>
-            axis == known.Shape.Length - 1 || (declared?.Count == known.Shape.Length && declared[axis].HasDimValue) ? length : -1).ToArray();
-        var output = known with { Shape = loss.Type == LossType.ModelOutput ? known.Shape : shape };
         var emitter = new GraphEmitter(graph, table, copy.GetOpsetVersion(), _options with { FusedKernels = false });
-        var labels = LossCheck.Labels(graph, table, loss, output) is { } description
-            ? emitter.AddInput(description.Name, description.Type, description.Shape)
-            : null;
         var before = graph.Node.Count;
-        var (lossValue, _) = new LossEmitter(emitter, loss).Emit(output, labels);
+        var (losses, labels) = EmitLosses(emitter, graph, [.. terms.Select(term => term with { IsSum = false })], table, term => Open(graph, values[term.Output], term));
+        var lossValue = losses.Select(item => item.Loss).Aggregate(emitter.Add);
         var lossName = new OutputNames(graph, before).Set(lossValue, "loss");
         graph.Output.Insert(0, ForwardGraph.Describe(lossName, lossValue.Type, []));
-        if (labels is not null && graph.Input.All(input => input.Name != labels.Name))
+        foreach (var label in labels.Where(label => graph.Input.All(input => input.Name != label.Name)))
         {
-            graph.Input.Add(ForwardGraph.Describe(labels.Name, labels.Type, labels.Shape));
+            graph.Input.Add(ForwardGraph.Describe(label.Name, label.Type, label.Shape));
         }
 
         var inputs = graph.Input.ToList();
@@ -155,6 +150,48 @@ public sealed class TrainingGraphBuilder(GradientOptions? options = null)
 
         OperatorSets.Complete(copy.Proto, emitter.Opset);
         return copy;
+    }
+
+    /// <summary>Writes the losses; several may read the same labels.</summary>
+    private static (LossTerm[] Losses, List<Value> Labels) EmitLosses(
+        GraphEmitter emitter, GraphProto graph, LossOptions[] terms, ValueTable values, Func<LossOptions, Value> outputOf)
+    {
+        var inputs = new List<Value>();
+        var losses = new LossTerm[terms.Length];
+        for (var i = 0; i < terms.Length; i++)
+        {
+            var output = outputOf(terms[i]);
+            Value? labels = null;
+            if (LossCheck.Labels(graph, values, terms[i], output) is { } description)
+            {
+                labels = emitter.AddInput(description.Name, description.Type, description.Shape);
+                if (inputs.All(input => input.Name != description.Name))
+                {
+                    inputs.Add(labels);
+                }
+            }
+
+            losses[i] = new LossEmitter(emitter, terms[i]).Emit(output, labels);
+        }
+
+        return (losses, inputs);
+    }
+
+    /// <summary>A model output with the axes open whose length the table knows for one batch size only: those the model does not fix.</summary>
+    private static Value Open(GraphProto graph, Value known, LossOptions loss)
+    {
+        if (loss.Type == LossType.ModelOutput)
+        {
+            return known;
+        }
+
+        var rank = known.Shape.Length;
+        var classes = loss.Type == LossType.CrossEntropy ? Shapes.Axis(loss.Axis, rank) : rank - 1;
+        var declared = graph.Output.First(output => output.Name == known.Name).Type?.TensorType?.Shape?.Dim;
+        return known with
+        {
+            Shape = [.. known.Shape.Select((length, axis) => axis == classes || (declared?.Count == rank && declared[axis].HasDimValue) ? length : -1)],
+        };
     }
 
     /// <summary>A table in which parameters are inputs, and their initializers gone from the graph.</summary>
@@ -189,11 +226,11 @@ public sealed class TrainingGraphBuilder(GradientOptions? options = null)
     private static HashSet<string> AllNames(GraphProto graph) =>
         [.. graph.Input.Select(input => input.Name), .. graph.Initializer.Select(tensor => tensor.Name), .. graph.Node.SelectMany(node => node.Output)];
 
-    private static void KeepOnlyOutput(GraphProto graph, string output)
+    private static void KeepOnlyOutputs(GraphProto graph, HashSet<string> names)
     {
-        var kept = graph.Output.Single(item => item.Name == output);
+        var kept = graph.Output.Where(output => names.Contains(output.Name)).ToList();
         graph.Output.Clear();
-        graph.Output.Add(kept);
+        graph.Output.AddRange(kept);
     }
 
     private static void SetInputs(GraphProto graph, IEnumerable<Value> inputs)

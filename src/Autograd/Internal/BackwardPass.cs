@@ -28,10 +28,14 @@ internal sealed class BackwardPass
     /// <summary>Whether a trainable parameter lies behind the value.</summary>
     public bool IsWanted(string value) => _wanted.Contains(value);
 
-    /// <summary>Writes the backward pass that begins with the gradient of one value.</summary>
-    public void Run(Value output, Value gradient)
+    /// <summary>Writes the backward pass that begins with the gradients of some values.</summary>
+    public void Run(IReadOnlyList<(Value Output, Value Gradient)> seeds)
     {
-        _store.Add(output.Name, new Contribution(gradient));
+        foreach (var (output, gradient) in seeds)
+        {
+            _store.Add(output.Name, new Contribution(gradient));
+        }
+
         foreach (var node in _forward.Reverse())
         {
             if (!node.Output.Any(_store.Has) || !_rules.IsDifferentiable(node.Domain, node.OpType)

@@ -33,6 +33,9 @@ internal sealed class GradientRuleSet
     public bool IsDifferentiable(string domain, string operatorName) =>
         !_rules.TryGetValue((Normalize(domain), operatorName), out var rule) || rule is not null;
 
+    /// <summary>Whether the operator has a rule of its own, rather than being replaced or known to have no gradient.</summary>
+    public bool HasRule(string domain, string operatorName) => TryGet(domain, operatorName, out var rule) && rule is not null;
+
     public bool TryGet(string domain, string operatorName, out GradientRule? rule) =>
         _rules.TryGetValue((Normalize(domain), operatorName), out rule);
 

@@ -6,13 +6,17 @@ namespace OrtZero.Autograd.Internal;
 /// <summary>Checks that the loss options and the trainable parameters fit the model.</summary>
 internal static class LossCheck
 {
+    /// <summary>The loss and those that are added to it.</summary>
+    public static LossOptions[] Terms(LossOptions loss) => [loss, .. loss.Others.SelectMany(Terms)];
+
     public static void Validate(OnnxModel model, ValueTable values, LossOptions loss, IReadOnlyCollection<string> trainable)
     {
         var graph = model.Graph;
-        if (graph.Output.All(output => output.Name != loss.Output))
+        var terms = Terms(loss);
+        foreach (var term in terms.Where(term => graph.Output.All(output => output.Name != term.Output)))
         {
             throw new GradientException(
-                $"The loss reads output '{loss.Output}', which the model does not have: choose one of '{Names(graph.Output.Select(o => o.Name))}'.");
+                $"The loss reads output '{term.Output}', which the model does not have: choose one of '{Names(graph.Output.Select(o => o.Name))}'.");
         }
 
         if (model.GetOpsetVersion() < OperatorSets.Oldest)
@@ -21,8 +25,21 @@ internal static class LossCheck
                 $"The model uses operator set {model.GetOpsetVersion()}, and gradients need {OperatorSets.Oldest} or later: export it with a newer one.");
         }
 
-        var output = values[loss.Output];
-        CheckLoss(loss, output);
+        foreach (var term in terms)
+        {
+            CheckLoss(term, values[term.Output]);
+        }
+
+        if (terms.Length > 1 && terms.Any(term => term.IsSum))
+        {
+            throw new GradientException("Several losses count different things, so their sum has no one divisor: average each over its micro-batch.");
+        }
+
+        if (terms.Any(term => values[term.Output].Type != values[loss.Output].Type))
+        {
+            throw new GradientException("The losses that are added read outputs of different types: cast them to one type in the model.");
+        }
+
         if (trainable.Count == 0)
         {
             throw new GradientException("No parameter is trainable: leave at least one that is not frozen.");
@@ -58,7 +75,7 @@ internal static class LossCheck
         }
 
         var labels = loss.Type == LossType.CrossEntropy
-            ? new Value(loss.Labels!, TensorElementType.Int64, output.Shape[..^1])
+            ? new Value(loss.Labels!, TensorElementType.Int64, WithoutClasses(loss, output))
             : new Value(loss.Labels!, output.Type, output.Shape);
         if (values.TryGet(labels.Name, out var existing))
         {
@@ -77,6 +94,12 @@ internal static class LossCheck
         }
 
         return labels;
+    }
+
+    private static long[] WithoutClasses(LossOptions loss, Value output)
+    {
+        var classes = Shapes.Axis(loss.Axis, output.Shape.Length);
+        return [.. output.Shape.Where((_, axis) => axis != classes)];
     }
 
     private static void CheckLoss(LossOptions loss, Value output)
@@ -106,6 +129,39 @@ internal static class LossCheck
         if (loss.Type == LossType.CrossEntropy && output.Shape.Length == 0)
         {
             throw new GradientException($"Output '{loss.Output}' has no axes: cross-entropy needs one score per class along the last axis.");
+        }
+
+        if (loss.Type == LossType.CrossEntropy)
+        {
+            var rank = output.Shape.Length;
+            if (loss.Axis < -rank || loss.Axis >= rank)
+            {
+                throw new GradientException(
+                    $"Cross-entropy counts classes along axis {loss.Axis}, but output '{loss.Output}' has the shape [{string.Join(", ", output.Shape)}]: choose one of its axes.");
+            }
+
+            var classes = output.Shape[Shapes.Axis(loss.Axis, rank)];
+            if (loss.ClassWeights is { } weights && (weights.Count != classes || weights.Any(weight => !(weight >= 0 && double.IsFinite(weight)))))
+            {
+                throw new GradientException(
+                    $"There are {weights.Count} class weights for the {classes} classes of output '{loss.Output}': give one number of 0 or more for each class.");
+            }
+        }
+
+        if (loss.Type == LossType.Huber && !(loss.Delta > 0 && double.IsFinite(loss.Delta)))
+        {
+            throw new GradientException($"The delta of the Huber loss is {loss.Delta}: give a number above 0.");
+        }
+
+        if (loss.PositiveWeight is { } positives && positives.Count != 1 && (output.Shape.Length == 0 || positives.Count != output.Shape[^1]))
+        {
+            throw new GradientException(
+                $"There are {positives.Count} weights of positives for output '{loss.Output}' of shape [{string.Join(", ", output.Shape)}]: give one, or one for each element of its last axis.");
+        }
+
+        if (!double.IsFinite(loss.Weight))
+        {
+            throw new GradientException($"The weight of the loss on output '{loss.Output}' is {loss.Weight}: give a finite number.");
         }
 
         if (loss.LabelSmoothing is not (>= 0 and <= 1))

@@ -1,4 +1,3 @@
-using OrtZero.Kernels;
 using OrtZero.Onnx;
 
 namespace OrtZero.Autograd.Internal;
@@ -10,74 +9,89 @@ namespace OrtZero.Autograd.Internal;
 internal sealed class LossEmitter(GraphEmitter graph, LossOptions options)
 {
     /// <summary>The scalar loss and the gradient of <paramref name="output"/>, which has the same shape as the output.</summary>
-    public (Value Loss, Value Gradient) Emit(Value output, Value? labels)
+    public LossTerm Emit(Value output, Value? labels)
     {
         graph.Scope = "loss";
-        return options.Type switch
+        var term = options.Type switch
         {
-            LossType.CrossEntropy when graph.CanFuse("CrossEntropy", output.Type) => FusedCrossEntropy(output, labels!),
-            LossType.CrossEntropy => CrossEntropy(output, labels!),
+            LossType.CrossEntropy => new CrossEntropyEmitter(graph, options).Emit(output, labels!),
             LossType.MeanSquaredError => MeanSquaredError(output, labels!),
-            _ => (graph.Reshape(output), Ones(output)),
+            LossType.L1 => L1(output, labels!),
+            LossType.Huber => Huber(output, labels!),
+            LossType.BinaryCrossEntropy => BinaryCrossEntropy(output, labels!),
+            LossType.KullbackLeibler => KullbackLeibler(output, labels!),
+            _ => new LossTerm(
+                graph.Reshape(output), graph.Reshape(graph.Scalar(output.Type, 1), output.Shape), graph.Scalar(output.Type, 1)),
         };
+        if (options.IsSum)
+        {
+            term = term with { Loss = graph.Mul(term.Loss, term.Count), Gradient = graph.Mul(term.Gradient, term.Count) };
+        }
+
+        return options.Weight == 1
+            ? term
+            : term with { Loss = graph.Mul(term.Loss, options.Weight), Gradient = graph.Mul(term.Gradient, options.Weight) };
     }
 
-    private Value Ones(Value output) => graph.Reshape(graph.Scalar(output.Type, 1), output.Shape);
-
-    private (Value Loss, Value Gradient) MeanSquaredError(Value output, Value labels)
+    private LossTerm MeanSquaredError(Value output, Value labels)
     {
         var difference = graph.Sub(output, labels);
-        var loss = graph.Node("ReduceMean", [graph.Square(difference)], output.Type, [], node => node.SetInt("keepdims", 0));
-        return (loss, graph.Mul(difference, 2.0 / Math.Max(1, Shapes.Count(output.Shape))));
+        return Mean(graph.Square(difference), graph.Mul(difference, 2));
     }
 
-    private (Value Loss, Value Gradient) FusedCrossEntropy(Value scores, Value labels)
+    /// <summary>|d|, whose slope at 0 is 0.</summary>
+    private LossTerm L1(Value output, Value labels)
     {
-        var results = graph.Nodes(
-            "CrossEntropy", [scores, labels], [(scores.Type, []), (scores.Type, scores.Shape)],
-            node => node.SetInt("ignore_index", options.IgnoreIndex).SetFloat("label_smoothing", (float)options.LabelSmoothing),
-            KernelLibrary.Domain);
-        return (results[0], results[1]);
+        var difference = graph.Sub(output, labels);
+        return Mean(graph.Unary("Abs", difference), graph.Unary("Sign", difference));
+    }
+
+    /// <summary>½d² up to delta, δ(|d| - ½δ) beyond: with c = d bounded by delta, c·(d - ½c), whose slope is c.</summary>
+    private LossTerm Huber(Value output, Value labels)
+    {
+        var difference = graph.Sub(output, labels);
+        var bounded = graph.Clip(difference, -options.Delta, options.Delta);
+        return Mean(graph.Mul(bounded, graph.Sub(difference, graph.Mul(bounded, 0.5))), bounded);
     }
 
     /// <summary>
-    /// log p = s - m - log Σ exp(s - m) with m the row's maximum; with smoothing e, C classes and n counted labels
-    /// loss = -1/n Σ [(1-e) log p_label + e/C Σ_c log p_c] and dS = counted/n · (p - (1-e) onehot - e/C).
+    /// (1 - y)·x + l·log(1 + exp(-x)) with l = 1 + (p - 1)·y for the weight p of positives, and its slope (1 - y) - l·σ(-x). The logarithm
+    /// is log(1 + exp(-|x|)) + max(-x, 0), which no score overflows.
     /// </summary>
-    private (Value Loss, Value Gradient) CrossEntropy(Value scores, Value labels)
+    private LossTerm BinaryCrossEntropy(Value output, Value labels)
     {
-        var classes = scores.Shape[^1];
-        var rows = Shapes.Count(scores.Shape.AsSpan(..^1));
-        var smoothing = options.LabelSmoothing;
-        var flat = graph.Reshape(scores, rows, classes);
-        var label = graph.Reshape(labels, rows, 1);
-        var counts = graph.Not(graph.Equal(label, graph.Scalar(TensorElementType.Int64, options.IgnoreIndex)));
-        var counted = graph.Cast(counts, scores.Type);
-        var share = graph.Div(counted, graph.Node(
-            "Max", [graph.ReduceSum(counted, [0]), graph.Scalar(scores.Type, 1)], scores.Type, [1, 1]));
-
-        var shifted = graph.Sub(flat, graph.ReduceMax(flat, 1));
-        var exponential = graph.Exp(shifted);
-        var sum = graph.ReduceSum(exponential, [1]);
-        var logSum = graph.Log(sum);
-
-        // An ignored label may be any number; 0 is always a class.
-        var position = graph.Where(counts, label, graph.Scalar(TensorElementType.Int64, 0));
-        var target = graph.GatherElements(shifted, position, 1);
-        if (smoothing != 0)
+        var negative = graph.Neg(output);
+        var logarithm = graph.Add(
+            graph.Log(graph.Add(graph.Exp(graph.Neg(graph.Unary("Abs", output))), 1)), graph.Unary("Relu", negative));
+        var rest = graph.Sub(1, labels);
+        var slope = graph.Unary("Sigmoid", negative);
+        if (options.PositiveWeight is { } weights)
         {
-            target = graph.Add(
-                graph.Mul(target, 1 - smoothing),
-                graph.Mul(graph.ReduceSum(shifted, [1]), smoothing / classes));
+            var extra = graph.Reals(output.Type, weights.Count == 1 ? [] : [weights.Count], [.. weights.Select(weight => weight - 1)]);
+            var factor = graph.Add(graph.Mul(labels, extra), 1);
+            (logarithm, slope) = (graph.Mul(factor, logarithm), graph.Mul(factor, slope));
         }
 
-        var losses = graph.Mul(graph.Sub(logSum, target), share);
-        var loss = graph.Reshape(graph.ReduceSum(losses, [0]));
-
-        var isTarget = graph.Equal(position, graph.Iota(1, classes));
-        var wanted = graph.Where(
-            isTarget, graph.Scalar(scores.Type, 1 - smoothing + (smoothing / classes)), graph.Scalar(scores.Type, smoothing / classes));
-        var gradient = graph.Mul(graph.Sub(graph.Div(exponential, sum), wanted), share);
-        return (loss, graph.Reshape(gradient, scores.Shape));
+        return Mean(graph.Add(graph.Mul(rest, output), logarithm), graph.Sub(rest, slope));
     }
+
+    /// <summary>Σ p·(log p - q) for log-probabilities q, divided by the length of the first axis.</summary>
+    private LossTerm KullbackLeibler(Value output, Value labels)
+    {
+        var isPositive = graph.Greater(labels, 0);
+        var logarithm = graph.Log(graph.Where(isPositive, labels, graph.Scalar(labels.Type, 1)));
+        var losses = graph.Mul(labels, graph.Sub(logarithm, output));
+        var perSample = graph.ReduceSum(losses, Shapes.Range(output.Shape.Length).AsSpan(Math.Min(1, output.Shape.Length)), keep: false);
+        var samples = Math.Max(1, output.Shape.Length == 0 ? 1 : output.Shape[0]);
+        return new LossTerm(MeanOf(perSample), graph.Mul(labels, -1.0 / samples), graph.Scalar(output.Type, samples));
+    }
+
+    /// <summary>The mean over all elements.</summary>
+    private LossTerm Mean(Value losses, Value slopes)
+    {
+        var count = Math.Max(1, Shapes.Count(losses.Shape));
+        return new LossTerm(MeanOf(losses), graph.Mul(slopes, 1.0 / count), graph.Scalar(losses.Type, count));
+    }
+
+    private Value MeanOf(Value losses) => graph.Node("ReduceMean", [losses], losses.Type, [], node => node.SetInt("keepdims", 0));
 }

@@ -80,6 +80,8 @@ internal static class ReduceGradPass
             Parameters = graph.Parameters,
             FrozenInputs = graph.FrozenInputs,
             States = graph.States,
+            LabelInputs = graph.LabelInputs,
+            CountName = graph.CountName,
             LossName = graph.LossName,
         };
     }
