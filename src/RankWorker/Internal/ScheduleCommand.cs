@@ -28,7 +28,8 @@ internal static class ScheduleCommand
 
         if (json)
         {
-            WriteJson(preview);
+            using var output = Console.OpenStandardOutput();
+            WriteJson(preview, output);
         }
         else if (png is null)
         {
@@ -39,9 +40,8 @@ internal static class ScheduleCommand
         return ExitCodes.Done;
     });
 
-    private static void WriteJson(SchedulePreview preview)
+    internal static void WriteJson(SchedulePreview preview, Stream output)
     {
-        using var output = Console.OpenStandardOutput();
         using (var writer = new Utf8JsonWriter(output))
         {
             writer.WriteStartObject();

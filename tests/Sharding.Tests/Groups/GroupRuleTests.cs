@@ -113,7 +113,9 @@ public sealed class GroupRuleTests
             name => Decay);
         Assert.Equal(
             "lr 0.001 × 0.25 (layer_decay, layer 1 of 3), weight_decay 0.05.", Of(table, "visual_encoder.blocks.0.fc1.weight").Reason);
-        Assert.Equal(["layer_0", "layer_1", "layer_2", "layer_3"], table.Groups.Select(group => group.Name.Split('/')[^1]).Where(name => name.StartsWith("layer", StringComparison.Ordinal)).Order());
+        Assert.Equal(
+            ["default", "visual_encoder/layer_0", "visual_encoder/layer_1", "visual_encoder/layer_2", "visual_encoder/layer_3"],
+            table.Groups.Select(group => group.Name).Order());
     }
 
     [Fact]

@@ -3,7 +3,7 @@ namespace OrtZero.Sharding.Internal;
 /// <summary>Gives every distinct pair of custom key and settings one readable, unique name that no run of it changes.</summary>
 internal sealed class GroupNames
 {
-    private readonly Dictionary<(string? Key, int? Layer, double Rate, double Decay), string> _names = [];
+    private readonly Dictionary<(string? Key, (string? Scope, int Number)? Layer, double Rate, double Decay), string> _names = [];
     private readonly HashSet<string> _taken = new(StringComparer.Ordinal) { Frozen };
 
     public const string Frozen = "frozen";
@@ -16,14 +16,15 @@ internal sealed class GroupNames
             return known;
         }
 
-        var trimmed = rule.Key?.TrimEnd('.') ?? "default";
+        var source = rule.Key ?? rule.Layer?.Scope ?? "default";
+        var trimmed = source.TrimEnd('.');
         var suffix = Suffix(rule);
-        var name = (trimmed.Length > 0 ? trimmed : rule.Key) + suffix;
+        var name = (trimmed.Length > 0 ? trimmed : source) + suffix;
 
         // Two keys that differ in a trailing dot only, or a key called "default".
         for (var number = 2; !_taken.Add(name); number++)
         {
-            name = $"{rule.Key ?? "default"}{suffix}#{number}";
+            name = $"{source}{suffix}#{number}";
         }
 
         return _names[identity] = name;
@@ -34,7 +35,7 @@ internal sealed class GroupNames
         var changes = new List<string>();
         if (rule.Layer is { } layer)
         {
-            changes.Add($"layer_{layer}");
+            changes.Add($"layer_{layer.Number}");
         }
 
         if (rule.RateMultiplier != 1)

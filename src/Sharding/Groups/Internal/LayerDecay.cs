@@ -31,6 +31,9 @@ internal sealed class LayerDecay
         }
     }
 
+    /// <summary>The prefix of the names it is about; null for all.</summary>
+    public string? Scope => _rule.Prefix;
+
     public bool Covers(string name) => _rule.Prefix is null || name.StartsWith(_rule.Prefix, StringComparison.Ordinal);
 
     /// <summary>A parameter's layer, the last layer's number, and what the rate is multiplied by.</summary>

@@ -59,11 +59,11 @@ internal sealed class RuleResolver(OptimizerSettings optimizer, ParamwiseRules r
         }
 
         rate *= rateMultiplier;
-        int? layer = null;
+        (string?, int)? layer = null;
         if (Array.Find(_layers, layers => layers.Covers(parameter.Name)) is { } decaying)
         {
             var (number, last, scale) = decaying.Of(parameter);
-            layer = number;
+            layer = (decaying.Scope, number);
             rate *= scale;
             rateReason += $" × {Text(scale)} (layer_decay, layer {number} of {last})";
         }
