@@ -54,7 +54,7 @@ public sealed class ImportedConfigurationTests : IDisposable
         Assert.Equal(4, configuration.MicroBatchSize);
         var wrapper = configuration.OptimWrapper;
         Assert.Equal((2, 0.5), (wrapper.AccumulativeCounts, wrapper.ClipGrad!.MaxNorm));
-        Assert.Equal((OptimizerKind.AdamW, 2e-4, 1e-7, 0.1), (wrapper.Optimizer.Type, wrapper.Optimizer.Lr, wrapper.Optimizer.Eps, wrapper.Optimizer.WeightDecay!.Value));
+        Assert.Equal((OptimizerKind.AdamW, 2e-4, 1e-7, 0.1), (wrapper.Optimizer.Type, wrapper.Optimizer.Lr, wrapper.Optimizer.Eps!.First!.Value, wrapper.Optimizer.WeightDecay!.Value));
         Assert.Equal(new Betas(0.9, 0.95), wrapper.Optimizer.Betas);
         Assert.Equal(OptimWrapperKind.AmpOptimWrapper, wrapper.Type);
         Assert.Equal((4096, 500), (wrapper.LossScale!.InitScale, wrapper.LossScale.GrowthInterval));
@@ -103,6 +103,20 @@ public sealed class ImportedConfigurationTests : IDisposable
         {
             Assert.Contains(notes, note => note.Contains(part, StringComparison.Ordinal));
         }
+    }
+
+    [Fact]
+    public void Entries_of_a_list_that_do_not_fit_go_and_the_others_stay()
+    {
+        var (configuration, notes) = Import("""
+            { "optim_wrapper": { "optimizer": { "type": "AdamW", "lr": 1e-3 } },
+              "param_scheduler": [ 1, { "type": "LinearLR", "T_max": 2 }, { "type": "Nonsense" }, { "type": "CosineAnnealingLR", "T_max": 3 }, { "type": "PolyLR", "power": 2 } ] }
+            """);
+
+        Assert.Equal([SchedulerKind.CosineAnnealingLR, SchedulerKind.PolyLR], configuration.ParamScheduler.Select(entry => entry.Type));
+        Assert.Equal((3, 2), (configuration.ParamScheduler[0].TMax!.Value, configuration.ParamScheduler[1].Power!.Value));
+        Assert.Contains(notes, note => note.Contains("(LinearLR) has no T_max", StringComparison.Ordinal));
+        Assert.Contains(notes, note => note.Contains("\"Nonsense\"", StringComparison.Ordinal));
     }
 
     [Theory]

@@ -82,13 +82,10 @@ internal static class ConfigurationImporter
             var root = ConfigurationParser.ParseFile(Encoding.UTF8.GetBytes(draft.Root.ToJsonString()), "", problems)!;
             var bound = (TrainingConfiguration)new ConfigurationBinder(Path.GetTempPath(), problems).Section(typeof(TrainingConfiguration), root, "")!;
             new ConfigurationRules(root, problems).Check(bound with { WorkDir = Path.GetTempPath() });
-            var removed = false;
-            foreach (var (path, sentence) in problems.All.Where(problem => problem.Path.Split('.')[0] is not ("model" or "data")))
-            {
-                removed |= draft.LeaveOut(path, sentence[(sentence.IndexOf(": ", StringComparison.Ordinal) + 2)..]);
-            }
 
-            if (!removed)
+            // One at a time: what is left out of a list moves what comes after it.
+            var next = problems.All.Where(problem => problem.Path.Length > 0 && problem.Path.Split('.')[0] is not ("model" or "data"));
+            if (!next.Any(problem => draft.LeaveOut(problem.Path, problem.Sentence[(problem.Sentence.IndexOf(": ", StringComparison.Ordinal) + 2)..])))
             {
                 return;
             }

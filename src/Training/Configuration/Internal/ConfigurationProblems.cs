@@ -21,7 +21,9 @@ internal sealed class ConfigurationProblems
         _problems.Add((path, path.Length == 0 ? $"{place}: {sentence}" : $"{place}: {path} {sentence}"));
 
     /// <summary>Reports a mistake that already is a whole sentence.</summary>
-    public void Add(string sentence) => _problems.Add(("", sentence));
+    /// <param name="sentence">The sentence, file and line included.</param>
+    /// <param name="path">The key path it is about; empty for the file as a whole.</param>
+    public void AddSentence(string sentence, string path = "") => _problems.Add((path, sentence));
 
     /// <summary>Whether something at or below a path was reported, so that checks built on it would only add noise.</summary>
     public bool Any(string path) => _problems.Exists(problem =>

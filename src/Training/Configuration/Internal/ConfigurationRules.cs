@@ -157,15 +157,17 @@ internal sealed class ConfigurationRules(ConfigurationNode root, ConfigurationPr
                 [.. place, "eps"]);
         }
 
-        foreach (var custom in rules?.CustomKeys.Keys ?? [])
+        var owned = (rules?.CustomKeys ?? new Dictionary<string, CustomKeySection>()).Select(pair => (Place: new[] { "custom_keys", pair.Key }, pair.Value.Eps))
+            .Concat((rules?.Groups ?? []).Select((group, index) => (Place: new[] { "groups", $"{index}" }, group?.Eps)));
+        foreach (var (owner, epsilon) in owned)
         {
-            string[] steps = ["optim_wrapper", "paramwise_cfg", "custom_keys", custom];
+            string[] steps = ["optim_wrapper", "paramwise_cfg", .. owner];
             foreach (var key in Find(steps).Node.Members.Keys.Where(key => !OptimizerOptions.Has(optimizer.Type, key)))
             {
                 Report(OptimizerOptions.Refusal(optimizer.Type, key), [.. steps, key]);
             }
 
-            if (optimizer.Type == OptimizerKind.Adafactor && rules!.CustomKeys[custom].Eps is not null)
+            if (optimizer.Type == OptimizerKind.Adafactor && epsilon is not null)
             {
                 Report("is one for all parameters with Adafactor; set it in optim_wrapper.optimizer.", [.. steps, "eps"]);
             }
@@ -251,7 +253,7 @@ internal sealed class ConfigurationRules(ConfigurationNode root, ConfigurationPr
             }
             catch (ScheduleException exception)
             {
-                problems.Add($"{Find("param_scheduler", $"{index}").Node.Place}: {exception.Message}");
+                problems.AddSentence($"{Find("param_scheduler", $"{index}").Node.Place}: {exception.Message}", $"param_scheduler.{index}");
             }
         }
     }

@@ -16,7 +16,7 @@ internal static class OverrideApplier
             }
             catch (ConfigurationException exception)
             {
-                problems.Add(exception.Message);
+                problems.AddSentence(exception.Message);
             }
         }
     }
