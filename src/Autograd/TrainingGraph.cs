@@ -33,6 +33,10 @@ public sealed class TrainingGraph
     /// </summary>
     public IReadOnlyList<string> FrozenInputs { get; init; } = [];
 
+    /// <summary>Type and static shape of what the nodes compute, for estimates; gradients are described by <see cref="Parameters"/>. Null:
+    /// not known, as of imported graphs.</summary>
+    public ValueTable? Values { get; init; }
+
     /// <summary>The graph output that holds the loss, a scalar.</summary>
     public required string LossName { get; init; }
 

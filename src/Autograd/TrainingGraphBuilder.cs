@@ -99,6 +99,7 @@ public sealed class TrainingGraphBuilder(GradientOptions? options = null)
             Parameters = result,
             States = states,
             LossName = lossName,
+            Values = known,
         };
     }
 

@@ -3,8 +3,8 @@ using OrtZero.Sharding.Internal;
 namespace OrtZero.Sharding;
 
 /// <summary>The bytes of model state one rank holds. With Ψ parameters in float32 and N ranks: 4Ψ + 4Ψ + 8Ψ at stage 0,
-/// 4Ψ + 4Ψ + 8Ψ/N at stage 1, 4Ψ + 4Ψ/N + 8Ψ/N at stage 2, 16Ψ/N at stage 3 (Rajbhandari et al., ZeRO, 2020, with float32 throughout), plus padding and, at stage 3,
-/// the parameters that stay whole.</summary>
+/// 4Ψ + 4Ψ + 8Ψ/N at stage 1, 4Ψ + 4Ψ/N + 8Ψ/N at stage 2, 16Ψ/N at stage 3 (Rajbhandari et al.,
+/// ZeRO, 2020, with float32 throughout), plus padding and, at stage 3, the parameters that stay whole.</summary>
 /// <param name="Parameters">Bytes of the parameters.</param>
 /// <param name="Gradients">Bytes of the gradients.</param>
 /// <param name="OptimizerState">Bytes of the optimizer's moments.</param>

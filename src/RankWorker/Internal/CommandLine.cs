@@ -66,6 +66,7 @@ internal static class CommandLine
         gradients.SetAction(result => GradientsCommand.Run(gradientOptions.Read(result), result.GetRequiredValue(output).FullName));
         root.Subcommands.Add(gradients);
 
+        root.Subcommands.Add(PlanCommand.Create());
         root.Subcommands.Add(CheckpointCommands.Inspect());
         root.Subcommands.Add(CheckpointCommands.Export());
         root.Subcommands.Add(DoctorCommand.Create());

@@ -102,7 +102,7 @@ internal static class GatherParamPass
     }
 
     // ReduceGrad nodes stand behind all others; here each comes right after the gradient it takes.
-    private static List<NodeProto> InOrderOfUse(GraphProto model, string domain)
+    internal static List<NodeProto> InOrderOfUse(GraphProto model, string domain)
     {
         var reduce = model.Node.Where(IsReduceGrad).ToLookup(node => node.Input[0], StringComparer.Ordinal);
         var ordered = new List<NodeProto>(model.Node.Count);

@@ -39,10 +39,7 @@ internal sealed class ParameterGatherer : IDisposable
         _order = order;
         _offsets = new long[order.Length];
         _ahead = ahead ?? 0;
-        var largest = order.Max(plan.GatheredElements);
-        // Room for what is gathered ahead however it falls around the end of the ring.
-        var wanted = Math.Min(_ahead, order.Sum(plan.GatheredElements));
-        _ring = new RingBuffer(ahead is null ? largest : largest + Math.Max(wanted, largest));
+        _ring = new RingBuffer(RingElements(plan, order, ahead));
         _communicator = communicator;
         if (ahead is not null)
         {
@@ -57,6 +54,13 @@ internal sealed class ParameterGatherer : IDisposable
 
     /// <summary>The parameters in the order in which a run asks for them.</summary>
     public IReadOnlyList<int> Order => _order;
+
+    /// <summary>The elements of the buffer: room for what is gathered ahead, however it falls around the end of the ring.</summary>
+    public static long RingElements(PartitionPlan plan, int[] order, long? ahead)
+    {
+        var largest = order.Max(plan.GatheredElements);
+        return ahead is { } elements ? largest + Math.Max(Math.Min(elements, order.Sum(plan.GatheredElements)), largest) : largest;
+    }
 
     /// <summary>Says that a run is about to begin, and begins to gather.</summary>
     public void Begin()

@@ -83,6 +83,7 @@ internal static class ReduceGradPass
             LabelInputs = graph.LabelInputs,
             CountName = graph.CountName,
             LossName = graph.LossName,
+            Values = graph.Values,
         };
     }
 

@@ -18,7 +18,7 @@ namespace OrtZero.Sharding.Internal;
 internal sealed class StreamedGradients : GradientReducer
 {
     /// <summary>Buckets in memory before filling waits for reducing: one of each and one in between.</summary>
-    private const int PooledBuckets = 3;
+    internal const int PooledBuckets = 3;
 
     private readonly object _gate = new();
     private readonly bool _tree;

@@ -1,0 +1,14 @@
+namespace OrtZero.Sharding;
+
+/// <summary>What one rank needs at one ZeRO stage, found without training.</summary>
+/// <param name="Stage">The stage, 0 to 3.</param>
+/// <param name="ModelState">Parameters, gradients and optimizer state.</param>
+/// <param name="BufferBytes">Buckets on their way, and parameters gathered ahead.</param>
+/// <param name="ActivationBytes">The most that values between the graph's nodes take at one time, if each is freed after its last use
+/// and the nodes run in the order they are listed in; at stage 3 with the parameters gathered then.</param>
+/// <param name="SentBytes">Bytes a rank sends in one update.</param>
+public sealed record StageForecast(int Stage, ModelStateMemory ModelState, long BufferBytes, long ActivationBytes, long SentBytes)
+{
+    /// <summary>All of a rank's memory but for what the process itself takes.</summary>
+    public long TotalBytes => ModelState.Total + BufferBytes + ActivationBytes;
+}

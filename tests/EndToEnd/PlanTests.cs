@@ -1,0 +1,50 @@
+using System.Text.Json;
+
+namespace OrtZero.EndToEnd;
+
+/// <summary><c>rankworker plan</c>: memory and traffic at every stage, without training.</summary>
+public sealed class PlanTests
+{
+    [Fact]
+    public void Plan_counts_parameters_and_says_what_fits()
+    {
+        using var job = Job.Vlm();
+        var plan = Plan(job, "--world-size", "2", "--memory", "3MB");
+
+        var shapes = JsonDocument.Parse(File.ReadAllText(RepositoryPaths.Fixture("vlm", "params.json"))).RootElement;
+        var elements = shapes.EnumerateObject().Sum(parameter => parameter.Value.EnumerateArray().Aggregate(1L, (count, length) => count * length.GetInt64()));
+        Assert.Equal(elements, plan.GetProperty("parameters").GetProperty("trainable_elements").GetInt64());
+        Assert.Equal(elements, plan.GetProperty("groups").EnumerateArray().Sum(group => group.GetProperty("elements").GetInt64()));
+        var stages = plan.GetProperty("stages").EnumerateArray().ToList();
+        Assert.Equal([0, 1, 2, 3], stages.Select(stage => stage.GetProperty("stage").GetInt32()));
+        Assert.All(stages, stage => Assert.Equal(
+            stage.GetProperty("total_bytes").GetInt64() <= 3_000_000, stage.GetProperty("fits").GetBoolean()));
+        Assert.True(Bytes(stages[1], "optimizer_bytes") < 0.51 * Bytes(stages[0], "optimizer_bytes"));
+        Assert.True(Bytes(stages[2], "gradient_bytes") < 0.51 * Bytes(stages[1], "gradient_bytes"));
+    }
+
+    [Fact]
+    public void Any_number_of_ranks_can_be_asked_for()
+    {
+        using var job = Job.Vlm();
+        Assert.Equal(65_536, Plan(job, "--world-size", "65536").GetProperty("world_size").GetInt32());
+    }
+
+    [Theory]
+    [InlineData("0", "1GB", "--world-size is 0, but must be at least 1 and at most 65536.")]
+    [InlineData("65537", "1GB", "--world-size is 65537, but must be at least 1 and at most 65536.")]
+    [InlineData("2", "lots", "--memory is 'lots', but must be a number of bytes such as 16e9, 16GB or 16GiB.")]
+    public void Mistakes_are_told_in_one_sentence(string worldSize, string memory, string sentence)
+    {
+        using var job = Job.Vlm();
+        using var run = ProgramRun.RankWorker(1, ["plan", job.Configuration, "--world-size", worldSize, "--memory", memory]);
+
+        run.Expect(2);
+        Assert.Contains(sentence, run.Error, StringComparison.Ordinal);
+    }
+
+    private static JsonElement Plan(Job job, params string[] arguments) =>
+        JsonDocument.Parse(ProgramRun.Train(1, ["plan", job.Configuration, "--json", .. arguments]).Output).RootElement;
+
+    private static long Bytes(JsonElement stage, string name) => stage.GetProperty(name).GetInt64();
+}
