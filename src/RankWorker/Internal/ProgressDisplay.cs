@@ -68,10 +68,17 @@ internal sealed class ProgressDisplay(TextWriter output, bool redraws) : IRunObs
         var text = new StringBuilder();
         text.Append(
             CultureInfo.InvariantCulture,
-            $"epoch {metrics.Epoch + 1} iter {metrics.Iteration}/{_run.TotalIterations} loss {metrics.Loss:0.0000} grad_norm {metrics.GradientNorm ?? double.NaN:0.000}");
+            $"epoch {metrics.Epoch + 1} iter {metrics.Iteration}/{_run.TotalIterations} loss {metrics.Loss:0.0000}");
+        // Neither a norm nor rates are known before the first update, which accumulation may put after the first line.
+        if (metrics.GradientNorm is { } norm)
+        {
+            text.Append(CultureInfo.InvariantCulture, $" grad_norm {norm:0.000}");
+        }
+
         text.Append(
             CultureInfo.InvariantCulture,
-            $" {metrics.SamplesPerSecond:0} samples/s {metrics.PeakRssBytes >> 20} MiB {left:hh\\:mm\\:ss} left lr");
+            $" {metrics.SamplesPerSecond:0} samples/s {metrics.PeakRssBytes >> 20} MiB {(int)left.TotalHours:00}:{left:mm\\:ss} left");
+        text.Append(metrics.Groups.Count > 0 ? " lr" : "");
         // Groups that differ only in weight decay share a rate: it is shown once, under their common first name.
         foreach (var group in metrics.Groups.DistinctBy(group => (Module(group), group.LearningRate)))
         {

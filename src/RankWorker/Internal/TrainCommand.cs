@@ -24,6 +24,10 @@ internal static class TrainCommand
         if (process.IsFirst)
         {
             SummaryPrinter.Print(process.Display, summary, run.Sample());
+            if (summary.Outcome == RunOutcome.Stopped)
+            {
+                process.Display.WriteLine("Stopped before its end: start it again with --resume auto to go on from the checkpoint.");
+            }
         }
 
         return summary.Outcome == RunOutcome.Stopped ? ExitCodes.Stopped : ExitCodes.Done;

@@ -20,10 +20,10 @@ internal sealed class Job : IDisposable
     public JsonObject Settings { get; private init; } = [];
 
     /// <summary>The lines of metrics.jsonl.</summary>
-    public IReadOnlyList<JsonElement> Metrics => ReadLines("metrics.jsonl");
+    public IReadOnlyList<JsonElement> Metrics => ReadLines(Path.Combine(WorkDir, "metrics.jsonl"));
 
     /// <summary>The lines of validation.jsonl.</summary>
-    public IReadOnlyList<JsonElement> Validations => ReadLines("validation.jsonl");
+    public IReadOnlyList<JsonElement> Validations => ReadLines(Path.Combine(WorkDir, "validation.jsonl"));
 
     public JsonElement Summary => JsonDocument.Parse(File.ReadAllText(Path.Combine(WorkDir, "summary.json"))).RootElement;
 
@@ -163,6 +163,10 @@ internal sealed class Job : IDisposable
         .Where(initializer => initializer.ElementType() == TensorElementType.Float)
         .ToDictionary(initializer => initializer.Name, initializer => initializer.ToSingles(), StringComparer.Ordinal);
 
+    /// <summary>The objects of a file with one on each line.</summary>
+    public static IReadOnlyList<JsonElement> ReadLines(string path) =>
+        [.. File.ReadAllLines(path).Select(line => JsonDocument.Parse(line).RootElement)];
+
     public void Dispose() => Directory.Delete(Folder, recursive: true);
 
     private static JsonObject Parse(string json) => JsonNode.Parse(json)!.AsObject();
@@ -188,7 +192,4 @@ internal sealed class Job : IDisposable
             }
         }
     }
-
-    private List<JsonElement> ReadLines(string file) =>
-        [.. File.ReadAllLines(Path.Combine(WorkDir, file)).Select(line => JsonDocument.Parse(line).RootElement)];
 }
