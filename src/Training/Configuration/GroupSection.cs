@@ -52,4 +52,7 @@ public sealed record GroupSection
     /// <summary>The momentum, for optimizers that have one of that name. Null: the optimizer's.</summary>
     [Limits(AtLeast = 0, Below = 1)]
     public double? Momentum { get; init; }
+
+    /// <summary>Whether Muon may have the parameters; false leaves them to AdamW. Null: true.</summary>
+    public bool? UseMuon { get; init; }
 }

@@ -38,6 +38,7 @@ public sealed class ConfigurationMistakeTests : IDisposable
     [InlineData("optim_wrapper/optimizer", "{\"type\": \"Adafactor\", \"lr\": 0.1, \"weight_decay\": 0, \"eps\": 1e-8}", "optim_wrapper.optimizer.eps is one number, but Adafactor takes a list of two such as [null, 1e-3].")]
     [InlineData("optim_wrapper/optimizer", "{\"type\": \"Adafactor\", \"lr\": 0.1, \"weight_decay\": 0, \"beta2_decay\": 0.8}", "optim_wrapper.optimizer.beta2_decay is 0.8, but must be at most 0.")]
     [InlineData("optim_wrapper/optimizer", "{\"type\": \"Muon\", \"lr\": 0.1, \"weight_decay\": 0, \"ns_steps\": 0}", "optim_wrapper.optimizer.ns_steps is 0, but must be at least 1 and at most 99.")]
+    [InlineData("optim_wrapper/paramwise_cfg/groups", "[{\"match\": \"encoder\", \"momentum\": 0.5}]", "optim_wrapper.paramwise_cfg.groups.0.momentum is an option of SGD, RMSprop and Muon, not of AdamW; remove it.")]
     [InlineData("optim_wrapper/paramwise_cfg/custom_keys/encoder./use_muon", "false", "optim_wrapper.paramwise_cfg.custom_keys.\"encoder.\".use_muon is an option of Muon, not of AdamW; remove it.")]
     [InlineData("optim_wrapper/optimizer/betas", "[0.9]", "optim_wrapper.optimizer.betas is a list of 1, but must be a list of two numbers such as [0.9, 0.999].")]
     [InlineData("optim_wrapper/optimizer/betas", "[0.9, 1]", "optim_wrapper.optimizer.betas.1 is 1, but must be at least 0 and below 1.")]

@@ -91,6 +91,7 @@ internal static class SettingsMapping
             Beta2 = section.Betas?.Second,
             Epsilon = section.Eps,
             Momentum = section.Momentum,
+            UseMuon = section.UseMuon,
         },
     };
 
