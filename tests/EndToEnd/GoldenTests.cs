@@ -5,7 +5,7 @@ using Xunit.Abstractions;
 
 namespace OrtZero.EndToEnd;
 
-/// <summary>The main job against PyTorch's float64 runs: alone and on two ranks, with and without sharded optimizer state.</summary>
+/// <summary>The main job against PyTorch's float64 runs: alone and on two ranks, at every stage.</summary>
 public sealed class GoldenTests(ITestOutputHelper output)
 {
     private const double LossTolerance = 2e-5;
@@ -21,7 +21,7 @@ public sealed class GoldenTests(ITestOutputHelper output)
         get
         {
             var cases = new TheoryData<string, int, int>();
-            foreach (var stage in (int[])[0, 1])
+            foreach (var stage in (int[])[0, 1, 2, 3])
             {
                 cases.Add("vlm", 1, stage);
                 cases.Add("vlm", 2, stage);
@@ -44,7 +44,7 @@ public sealed class GoldenTests(ITestOutputHelper output)
             var cases = new TheoryData<string, int, int>();
             foreach (var (name, ranks, stage) in from name in (string[])["vlm", "gpt_nano", "bert"]
                                                  from ranks in (int[])[1, 2]
-                                                 from stage in (int[])[0, 1]
+                                                 from stage in (int[])[0, 1, 2, 3]
                                                  select (name, ranks, stage))
             {
                 cases.Add(name, ranks, stage);

@@ -64,6 +64,7 @@ internal sealed class Golden
         .With("micro_batch_size", $"{(ranks == 1 ? MicroBatch.Alone : MicroBatch.OnEach)}")
         .With("optim_wrapper.accumulative_counts", $"{(ranks == 1 ? AccumulativeCounts : 1)}")
         .With("log.interval", $"{(ranks == 1 ? AccumulativeCounts : 1)}")
+        .With("zero_optimization.stage3_param_persistence_threshold", "1000")
         .With("zero_optimization.stage", $"{stage}");
 
     private static Golden Vlm(string schedule, Func<string?, Job> job)
