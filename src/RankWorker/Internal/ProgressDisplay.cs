@@ -10,6 +10,8 @@ namespace OrtZero.RankWorker.Internal;
 /// </summary>
 internal sealed class ProgressDisplay(TextWriter output, bool redraws) : IRunObserver
 {
+    // The log writes here too, and the coordinator's client logs from a thread of its own.
+    private readonly Lock _gate = new();
     private RunDescription? _run;
     private long _clock;
     private bool _lineIsOpen;
@@ -33,9 +35,13 @@ internal sealed class ProgressDisplay(TextWriter output, bool redraws) : IRunObs
         }
 
         // Carriage return, the line cut to the width so that it never wraps, clear to the end of the line.
-        output.Write($"\r{(line.Length < Terminal.Width ? line : line[..(Terminal.Width - 1)])}\u001b[K");
-        output.Flush();
-        _lineIsOpen = true;
+        lock (_gate)
+        {
+            output.Write($"\r{(line.Length < Terminal.Width ? line : line[..(Terminal.Width - 1)])}\u001b[K");
+            output.Flush();
+            _lineIsOpen = true;
+        }
+
         return StepDirective.Run;
     }
 
@@ -56,9 +62,12 @@ internal sealed class ProgressDisplay(TextWriter output, bool redraws) : IRunObs
     /// <summary>Writes a whole line; a line being redrawn stays above it.</summary>
     internal void WriteLine(string line)
     {
-        CloseLine();
-        output.WriteLine(line);
-        output.Flush();
+        lock (_gate)
+        {
+            CloseLine();
+            output.WriteLine(line);
+            output.Flush();
+        }
     }
 
     private string Describe(MetricsRecord metrics)
@@ -92,10 +101,13 @@ internal sealed class ProgressDisplay(TextWriter output, bool redraws) : IRunObs
 
     private void CloseLine()
     {
-        if (_lineIsOpen)
+        lock (_gate)
         {
-            output.WriteLine();
-            _lineIsOpen = false;
+            if (_lineIsOpen)
+            {
+                output.WriteLine();
+                _lineIsOpen = false;
+            }
         }
     }
 }
