@@ -53,8 +53,10 @@ public sealed record OfficialArtifacts
     /// The training model with its training operators written as standard ones: its trainable parameters are inputs, their gradients
     /// outputs, frozen parameters initializers; the optimizer and gradient accumulation are left to the caller.
     /// </summary>
+    /// <param name="trainable">The parameters to train; the checkpoint's others are frozen. Null: all it trains.</param>
     /// <exception cref="ArtifactException">An operator has no lowering, or training model and checkpoint do not belong together.</exception>
-    public TrainingGraph ToTrainingGraph() => new TrainingGraphLowering(Training, Checkpoint).Run();
+    public TrainingGraph ToTrainingGraph(IReadOnlyCollection<string>? trainable = null) =>
+        new TrainingGraphLowering(Training, trainable is null ? Checkpoint : Freeze(trainable)).Run();
 
     /// <summary>
     /// The evaluation model with the checkpoint's parameters as initializers. Its outputs are the loss and, where a standard loss
@@ -93,4 +95,10 @@ public sealed record OfficialArtifacts
             return written[^1];
         }
     }
+
+    private OfficialCheckpoint Freeze(IReadOnlyCollection<string> trainable) => Checkpoint with
+    {
+        Trainable = [.. Checkpoint.Trainable.Where(tensor => trainable.Contains(tensor.Name))],
+        Frozen = [.. Checkpoint.Frozen, .. Checkpoint.Trainable.Where(tensor => !trainable.Contains(tensor.Name))],
+    };
 }

@@ -11,6 +11,16 @@ public sealed class ImportReport
         Messages = messages;
     }
 
+    /// <summary>The report on a model that is taken as it is.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="trainable">The initializers that are trained.</param>
+    public static ImportReport Unchanged(OnnxModel model, IReadOnlyCollection<string> trainable)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        return new ImportReport(
+            [.. model.Graph.Initializer.Select(tensor => new ImportedParameter(tensor.Name, tensor.Name, false, trainable.Contains(tensor.Name)))], []);
+    }
+
     /// <summary>Every initializer of the imported model, in the model's order.</summary>
     public IReadOnlyList<ImportedParameter> Parameters { get; }
 

@@ -34,9 +34,11 @@ internal static class CheckpointCommands
         var onnx = new Option<string?>("--onnx") { Description = "Writes the model with the checkpoint's parameters to this file." };
         var safetensors = new Option<string?>("--safetensors") { Description = "Writes the parameters to this safetensors file." };
         var model = new Option<string?>("--model") { Description = "The model that was trained, where it is not where it was." };
-        var command = new Command("export", "Writes the parameters of a checkpoint to other formats.") { path, onnx, safetensors, model };
+        var official = new Option<string?>("--official") { Description = "Writes an official ONNX Runtime training checkpoint to this file." };
+        var artifacts = new Option<string?>("--artifacts") { Description = "With --official: the folder of the artifacts that were trained, for their frozen parameters." };
+        var command = new Command("export", "Writes the parameters of a checkpoint to other formats.") { path, onnx, safetensors, official, model, artifacts };
         command.SetAction(result => Failures.Guard(verbose: false, () => Export(
-            result.GetRequiredValue(path), result.GetValue(onnx), result.GetValue(safetensors), result.GetValue(model))));
+            result.GetRequiredValue(path), result.GetValue(onnx), result.GetValue(safetensors), result.GetValue(model), result.GetValue(official), result.GetValue(artifacts))));
         return command;
     }
 
@@ -71,11 +73,11 @@ internal static class CheckpointCommands
         return ExitCodes.Done;
     }
 
-    private static int Export(string path, string? onnx, string? safetensors, string? model)
+    private static int Export(string path, string? onnx, string? safetensors, string? model, string? official, string? artifacts)
     {
-        if (onnx is null && safetensors is null)
+        if (onnx is null && safetensors is null && official is null)
         {
-            throw new ConfigurationException(["export writes nothing without --onnx FILE or --safetensors FILE: add one of them."]);
+            throw new ConfigurationException(["export writes nothing without --onnx FILE, --safetensors FILE or --official FILE: add one of them."]);
         }
 
         using var reader = CheckpointReader.Open(path);
@@ -86,6 +88,12 @@ internal static class CheckpointCommands
                 parameter.Name, TensorElementType.Float, parameter.Shape,
                 MemoryMarshal.AsBytes(reader.ReadParameter(parameter.Name).AsSpan()).ToArray())));
             Line($"wrote {safetensors}");
+        }
+
+        if (official is not null)
+        {
+            OfficialExport.Write(reader, artifacts, official);
+            Line($"wrote {official}");
         }
 
         if (onnx is not null)

@@ -62,6 +62,22 @@ public sealed class CheckpointReader : IDisposable
         return values;
     }
 
+    /// <summary>The whole of an element-wise optimizer state of a parameter, in row-major order.</summary>
+    /// <param name="state">One of the manifest's <see cref="CheckpointOptimizer.States"/>.</param>
+    /// <param name="name">The parameter.</param>
+    /// <exception cref="CheckpointException">The checkpoint has no such parameter or not all of its state.</exception>
+    public float[] ReadState(string state, string name)
+    {
+        if (!_parameters.TryGetValue(name, out var parameter))
+        {
+            throw new CheckpointException($"Checkpoint '{Path}' holds no parameter '{name}'.");
+        }
+
+        var values = new float[checked((int)parameter.Shape.Aggregate(1L, (count, length) => checked(count * length)))];
+        Read(state, name, 0, values);
+        return values;
+    }
+
     /// <summary>Compares the checksum of every file.</summary>
     /// <exception cref="CheckpointException">A file was changed or cannot be read.</exception>
     public void Verify()

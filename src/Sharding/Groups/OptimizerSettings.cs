@@ -30,6 +30,15 @@ public sealed record OptimizerSettings
     /// <summary>Added to the root of the second moment.</summary>
     public double Epsilon { get; init; } = 1e-8;
 
+    /// <summary>Whether AdamW divides its moments by what their start at zero takes from them.</summary>
+    public bool CorrectBias { get; init; } = true;
+
+    /// <summary>
+    /// Whether AdamW follows Hugging Face's order, which official training artifacts use, instead of PyTorch's: epsilon is added to the
+    /// root before it is corrected, w -= lr·√(1-β₂ᵗ)/(1-β₁ᵗ)·m/(√v+ε), and the decay w -= lr·decay·w comes after it.
+    /// </summary>
+    public bool DecayAfterUpdate { get; init; }
+
     /// <summary>What remains of SGD's, RMSprop's and Muon's buffer at each update, in [0, 1).</summary>
     public double Momentum { get; init; }
 

@@ -37,7 +37,7 @@ public static class ConfigurationSchema
         {
             var schema = Value(setting.Type, setting.Limits);
             properties[setting.Key] = Described(setting.IsNullable ? OrNull(schema) : schema, setting);
-            if (setting.IsRequired)
+            if (setting is { IsRequired: true, IsInArtifacts: false })
             {
                 required.Add(setting.Key);
             }

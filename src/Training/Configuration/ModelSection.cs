@@ -5,8 +5,11 @@ namespace OrtZero.Training;
 /// <summary>The <c>model</c> section: what is trained and what is minimized.</summary>
 public sealed record ModelSection
 {
-    /// <summary>The forward model, an .onnx file. A relative path is taken from the folder of cfg.json. Required.</summary>
+    /// <summary>
+    /// The forward model, an .onnx file. A relative path is taken from the folder of cfg.json. Required unless artifacts is given.
+    /// </summary>
     [FilePath(MustExist = true)]
+    [FromArtifacts]
     public required string Path { get; init; }
 
     /// <summary>
@@ -15,6 +18,14 @@ public sealed record ModelSection
     /// </summary>
     public IReadOnlyList<string> Frozen { get; init; } = [];
 
-    /// <summary>The loss. Required.</summary>
+    /// <summary>
+    /// In place of path and loss: a folder of ONNX Runtime's official training artifacts, whose training model, loss and checkpoint are
+    /// taken, and its optimizer too unless optim_wrapper is given. A relative path is taken from the folder of cfg.json. Null: none.
+    /// </summary>
+    [FilePath]
+    public string? Artifacts { get; init; }
+
+    /// <summary>The loss. Required unless artifacts is given.</summary>
+    [FromArtifacts]
     public required LossSection Loss { get; init; }
 }

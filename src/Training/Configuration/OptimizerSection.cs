@@ -80,4 +80,8 @@ public sealed record OptimizerSection
     /// "original" by sqrt(max(1, rows / columns)) of the weight as the model stores it. Null: "match_rms_adamw".
     /// </summary>
     public MuonRate? AdjustLrFn { get; init; }
+
+    /// <summary>The optimizer of official training artifacts, where these settings were read from there. Not a key.</summary>
+    [System.Text.Json.Serialization.JsonIgnore]
+    public Autograd.OfficialOptimizer? Official { get; init; }
 }

@@ -26,7 +26,8 @@ public sealed record TrainingConfiguration
     [Limits(AtLeast = 1)]
     public required int MicroBatchSize { get; init; }
 
-    /// <summary>The optimizer, accumulation, clipping and per-parameter settings. Required.</summary>
+    /// <summary>The optimizer, accumulation, clipping and per-parameter settings. Required unless model.artifacts is given.</summary>
+    [FromArtifacts]
     public required OptimWrapperSection OptimWrapper { get; init; }
 
     /// <summary>

@@ -25,7 +25,7 @@ public static class ExitCodes
         PeerFailedException peer => peer.ExitCode,
         ConfigurationException or ScheduleException or DataException or RankMismatchException => BadInput,
         CheckpointException or OnnxFormatException or ParameterGroupException => BadInput,
-        UnsupportedOperatorException or UnreachableParameterException or GradientException => BadInput,
+        UnsupportedOperatorException or UnreachableParameterException or GradientException or ArtifactException => BadInput,
         _ => Failed,
     };
 }

@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using OrtZero.Autograd;
 using OrtZero.Onnx;
 using OrtZero.Onnx.Protobuf;
 using OrtZero.Sharding;
@@ -12,8 +13,9 @@ namespace OrtZero.Training;
 /// </summary>
 public sealed class PreparedModel
 {
-    private PreparedModel(OnnxModel model, ImportReport import, ParameterGroupTable groups, string fileHash)
+    private PreparedModel(OnnxModel model, ImportReport import, ParameterGroupTable groups, string fileHash, OfficialArtifacts? artifacts)
     {
+        Artifacts = artifacts;
         Model = model;
         Import = import;
         Groups = groups;
@@ -24,13 +26,16 @@ public sealed class PreparedModel
     /// <summary>The model with its parameters under their recovered names.</summary>
     public OnnxModel Model { get; }
 
+    /// <summary>The official training artifacts the model is from, or null.</summary>
+    public OfficialArtifacts? Artifacts { get; }
+
     /// <summary>What was renamed and untied.</summary>
     public ImportReport Import { get; }
 
     /// <summary>The settings of every parameter.</summary>
     public ParameterGroupTable Groups { get; }
 
-    /// <summary>SHA-256 of the model file, hexadecimal.</summary>
+    /// <summary>SHA-256 of the model file, of artifacts over all of them, hexadecimal.</summary>
     public string FileHash { get; }
 
     /// <summary>The names of the parameters that are trained, in model order.</summary>
@@ -44,8 +49,13 @@ public sealed class PreparedModel
     {
         ArgumentNullException.ThrowIfNull(configuration);
         var path = configuration.Model.Path;
-        var model = OnnxModel.Load(path);
-        var import = ModelImporter.Import(model);
+        var artifacts = configuration.Model.Artifacts is { } folder ? OfficialArtifacts.Load(folder) : null;
+        var model = artifacts?.ToForwardModel() ?? OnnxModel.Load(path);
+
+        // The names of artifacts are those of their training model and checkpoint, so nothing may be renamed.
+        var import = artifacts is null
+            ? ModelImporter.Import(model)
+            : ImportReport.Unchanged(model, [.. artifacts.Checkpoint.Trainable.Select(tensor => tensor.Name)]);
         RequireOutput(model.Graph, configuration);
         var names = import.Parameters.Where(parameter => parameter.Trainable).Select(parameter => parameter.Name).ToList();
         if (names.Count == 0)
@@ -58,8 +68,27 @@ public sealed class PreparedModel
             SettingsMapping.Optimizer(configuration.OptimWrapper.Optimizer),
             SettingsMapping.Paramwise(configuration.OptimWrapper.ParamwiseCfg),
             configuration.Model.Frozen);
+        return new PreparedModel(model, import, groups, artifacts is null ? Hash(path) : Hash(artifacts), artifacts);
+    }
+
+    private static string Hash(string path)
+    {
         using var file = File.OpenRead(path);
-        return new PreparedModel(model, import, groups, Convert.ToHexStringLower(SHA256.HashData(file)));
+        return Convert.ToHexStringLower(SHA256.HashData(file));
+    }
+
+    private static string Hash(OfficialArtifacts artifacts)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        hash.AppendData(artifacts.Training.ToBytes());
+        hash.AppendData(artifacts.Evaluation.ToBytes());
+        hash.AppendData(artifacts.Optimizer?.ToBytes() ?? []);
+        foreach (var tensor in artifacts.Checkpoint.Trainable.Concat(artifacts.Checkpoint.Frozen))
+        {
+            hash.AppendData(tensor.RawData.Span);
+        }
+
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 
     private static void RequireOutput(GraphProto graph, TrainingConfiguration configuration)

@@ -84,7 +84,7 @@ public class OfficialArtifactsTests
     {
         var artifacts = OfficialArtifacts.Load(Folder);
         artifacts.Training.Graph.Node.Single(node => node.OpType == "ReluGrad").OpType = "LSTMGrad";
-        var message = Assert.Throws<ArtifactException>(artifacts.ToTrainingGraph).Message;
+        var message = Assert.Throws<ArtifactException>(() => artifacts.ToTrainingGraph()).Message;
         Assert.Contains("'/relu/Relu_Grad/ReluGrad_0' (com.microsoft::LSTMGrad)", message, StringComparison.Ordinal);
     }
 

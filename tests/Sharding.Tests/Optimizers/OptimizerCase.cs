@@ -8,6 +8,9 @@ internal sealed record OptimizerCase(OptimizerSettings Settings, OptimizerJob.Fo
     public static IReadOnlyDictionary<string, OptimizerCase> All { get; } = new Dictionary<string, OptimizerCase>
     {
         ["AdamW"] = new(Of("AdamW"), AdamW),
+        ["AdamW in Hugging Face's order"] = new(Of("AdamW") with { Epsilon = 1e-2, DecayAfterUpdate = true }, (w, g, state, settings, t) => HuggingFaceAdamW(w, g, state, settings, t, true)),
+        ["AdamW in that order, not corrected"] = new(
+            Of("AdamW") with { Epsilon = 1e-2, DecayAfterUpdate = true, CorrectBias = false }, (w, g, state, settings, t) => HuggingFaceAdamW(w, g, state, settings, t, false)),
         ["Adam"] = new(Of("Adam"), Adam),
         ["SGD"] = new(Of("SGD"), (w, g, state, settings, t) => Sgd(w, g, state, settings, t, 0, false)),
         ["SGD with momentum"] = new(
@@ -44,6 +47,22 @@ internal sealed record OptimizerCase(OptimizerSettings Settings, OptimizerJob.Fo
         }
 
         return Adam(w, g, state, settings with { WeightDecay = 0 }, t);
+    }
+
+    // transformers.AdamW, which is adam_mode 1 of com.microsoft.AdamWOptimizer.
+    private static double[][] HuggingFaceAdamW(double[] w, double[] g, double[][]? state, ParameterSettings settings, int t, bool correct)
+    {
+        state ??= Zeros(w, 2);
+        var size = settings.LearningRate * (correct ? Math.Sqrt(1 - Math.Pow(settings.Beta2, t)) / (1 - Math.Pow(settings.Beta1, t)) : 1);
+        for (var i = 0; i < w.Length; i++)
+        {
+            state[0][i] = (settings.Beta1 * state[0][i]) + ((1 - settings.Beta1) * g[i]);
+            state[1][i] = (settings.Beta2 * state[1][i]) + ((1 - settings.Beta2) * g[i] * g[i]);
+            w[i] -= size * state[0][i] / (Math.Sqrt(state[1][i]) + settings.Epsilon);
+            w[i] -= settings.LearningRate * settings.WeightDecay * w[i];
+        }
+
+        return state;
     }
 
     // Kingma and Ba 2015, algorithm 1.

@@ -141,9 +141,10 @@ internal sealed class TrainingGraphLowering
             throw new ArtifactException("The checkpoint is nominal, so it has no values to train from: use the full checkpoint.");
         }
 
-        foreach (var name in _gradients.Keys.Where(name => !_trainable.ContainsKey(name)))
+        var frozen = _checkpoint.Frozen.Select(tensor => tensor.Name).ToHashSet(StringComparer.Ordinal);
+        foreach (var name in _gradients.Keys.Where(name => !_trainable.ContainsKey(name) && !frozen.Contains(name)))
         {
-            throw new ArtifactException($"{Where} trains parameter '{name}', which the checkpoint does not have among those that require gradients: use files of one run of the tool.");
+            throw new ArtifactException($"{Where} trains parameter '{name}', which the checkpoint does not have: use files of one run of the tool.");
         }
 
         return [.. _checkpoint.Trainable.Select(tensor => _gradients.TryGetValue(tensor.Name, out var gradient)

@@ -10,7 +10,7 @@ internal static class OptimizerFactory
     /// <exception cref="ShardingException">There is no optimizer of that name, or a parameter is too large for it.</exception>
     public static Optimizer Create(OptimizerSettings options, PartitionPlan plan, ParameterSettings[] settings, int rank) => options.Type switch
     {
-        "AdamW" => new AdamWOptimizer(),
+        "AdamW" => new AdamWOptimizer(options),
         "Adam" => new AdamOptimizer(),
         "SGD" => new SgdOptimizer(options),
         "RMSprop" => new RmsPropOptimizer(options),

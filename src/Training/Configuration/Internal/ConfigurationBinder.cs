@@ -12,12 +12,20 @@ internal sealed class ConfigurationBinder(string folder, ConfigurationProblems p
 {
     private const int MostListed = 20;
 
+    private bool _hasArtifacts;
+
     /// <summary>Binds an object to a section. A value with a mistake is left at its default, so that the rest is checked too.</summary>
     public object? Section(Type type, ConfigurationNode node, string path)
     {
         if (node.Kind != JsonValueKind.Object)
         {
             return Mistyped(node, path, $"an object with the keys {UnknownKey.List(type)}");
+        }
+
+        if (path.Length == 0)
+        {
+            _hasArtifacts = node.Members.GetValueOrDefault("model") is { Kind: JsonValueKind.Object } model
+                && model.Members.GetValueOrDefault("artifacts") is { Kind: not JsonValueKind.Null };
         }
 
         var section = Activator.CreateInstance(type)!;
@@ -39,7 +47,7 @@ internal sealed class ConfigurationBinder(string folder, ConfigurationProblems p
             }
         }
 
-        foreach (var setting in settings.Where(setting => setting.IsRequired && !node.Members.ContainsKey(setting.Key)))
+        foreach (var setting in settings.Where(setting => setting.IsRequired && !(setting.IsInArtifacts && _hasArtifacts) && !node.Members.ContainsKey(setting.Key)))
         {
             problems.Add(node.Place, ConfigurationNode.Join(path, setting.Key), $"is missing; add {Example(setting)}.");
         }

@@ -31,6 +31,8 @@ internal static class ConfigurationLoader
         var configuration = bound with { Path = full, WorkDir = Path.GetFullPath(bound.WorkDir, folder) };
         new ConfigurationRules(root, problems).Check(configuration);
         problems.ThrowIfAny(unused);
+        configuration = ArtifactDefaults.Apply(configuration, root, problems);
+        problems.ThrowIfAny(unused);
         return unused.Count > 0 ? configuration : configuration with { Warnings = ConfigurationWarnings.Find(configuration) };
     }
 

@@ -12,6 +12,7 @@ internal sealed class ConfigurationRules(ConfigurationNode root, ConfigurationPr
     public void Check(TrainingConfiguration configuration)
     {
         CheckTrain(configuration.TrainCfg);
+        CheckArtifacts(configuration.Model);
         CheckLoss(configuration.Model?.Loss);
         CheckFields(configuration.Data, configuration.Model?.Loss?.Labels);
         CheckWrapper(configuration.OptimWrapper);
@@ -50,6 +51,22 @@ internal sealed class ConfigurationRules(ConfigurationNode root, ConfigurationPr
             case { ByEpoch: false, MaxIters: null }:
                 Report("is false, but training ends by max_epochs; give max_iters instead or remove by_epoch.", "train_cfg", "by_epoch");
                 break;
+        }
+    }
+
+    private void CheckArtifacts(ModelSection? model)
+    {
+        if (model?.Artifacts is null)
+        {
+            return;
+        }
+
+        foreach (var key in (string[])["path", "loss"])
+        {
+            if (Find("model", key).Exact)
+            {
+                Report("is given beside model.artifacts, which has its own; remove one of them.", "model", key);
+            }
         }
     }
 

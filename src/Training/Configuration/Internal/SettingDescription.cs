@@ -16,6 +16,7 @@ internal sealed class SettingDescription
         Type = Nullable.GetUnderlyingType(property.PropertyType) ?? property.PropertyType;
         IsNullable = nullability.Create(property).WriteState == NullabilityState.Nullable;
         IsRequired = property.GetCustomAttribute<RequiredMemberAttribute>() is not null;
+        IsInArtifacts = property.GetCustomAttribute<FromArtifactsAttribute>() is not null;
         Limits = property.GetCustomAttribute<LimitsAttribute>();
         FilePath = property.GetCustomAttribute<FilePathAttribute>();
     }
@@ -30,6 +31,9 @@ internal sealed class SettingDescription
     public bool IsNullable { get; }
 
     public bool IsRequired { get; }
+
+    /// <summary>Whether official training artifacts stand in for the key.</summary>
+    public bool IsInArtifacts { get; }
 
     public LimitsAttribute? Limits { get; }
 

@@ -11,6 +11,8 @@ internal static class SettingsMapping
         var defaults = OptimizerSettings.For(OptimizerOptions.NameOf(section.Type));
         return defaults with
         {
+            CorrectBias = section.Official?.CorrectBias ?? true,
+            DecayAfterUpdate = section.Official is { IsTorchOrder: false },
             LearningRate = section.Lr,
             WeightDecay = section.WeightDecay ?? defaults.EffectiveWeightDecay,
             Beta1 = section.Betas?.First ?? defaults.Beta1,

@@ -109,7 +109,22 @@ internal sealed class TrainingMaterials : IDisposable
             Configuration.Data.Train.Shuffle, Configuration.Randomness.Seed, Configuration.Data.Train.DropLast);
         Model = BatchAxis.Fit(Prepared.Model, Configuration.MicroBatchSize);
         Values = Probe();
-        Graph = new TrainingGraphBuilder().Build(Model, Values, Loss, [.. Prepared.Trainable]);
+        Graph = Prepared.Artifacts is { } artifacts ? Lowered(artifacts) : new TrainingGraphBuilder().Build(Model, Values, Loss, [.. Prepared.Trainable]);
+    }
+
+    private TrainingGraph Lowered(OfficialArtifacts artifacts)
+    {
+        var graph = artifacts.ToTrainingGraph(Prepared.Trainable);
+        foreach (var input in graph.Model.Graph.Input.Where(input => graph.ModelInputs.Contains(input.Name)))
+        {
+            if (input.Shape() is [> 0 and var length, ..] && length != Configuration.MicroBatchSize)
+            {
+                throw new ArtifactException(
+                    $"{artifacts.Training.Path} takes micro-batches of {length} samples, and micro_batch_size is {Configuration.MicroBatchSize}: set it to {length}.");
+            }
+        }
+
+        return graph;
     }
 
     // One micro-batch through the model with every value as an output: what no static inference finds out.
