@@ -164,11 +164,14 @@ internal static class ArtifactsCommand
 
         return shape is not null && !shape.Contains(-1)
             ? shape
-            : throw new ConfigurationException([$"The model leaves axes of input {input.Name} open ({Text(input)}), and artifacts are for one shape: give --batch 8 for its first axis or --shape {input.Name}=8x16."]);
+            : throw new ConfigurationException([$"The model leaves axes of input {input.Name} open ({Text(input)}), and artifacts are for one shape: give --batch 8 for its first axis or --shape {input.Name}={Example(input)}."]);
     }
 
     private static string Text(ValueInfoProto input) =>
         input.Shape() is { } shape ? $"[{string.Join(", ", shape.Select(length => length < 0 ? "?" : length.ToString(CultureInfo.InvariantCulture)))}]" : "no shape at all";
+
+    private static string Example(ValueInfoProto input) =>
+        string.Join('x', (input.Shape() ?? [8, 16]).Select(length => length < 0 ? 8 : length));
 
     private static (string Name, long[] Shape) Parse(string text)
     {

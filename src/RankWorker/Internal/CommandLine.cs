@@ -79,5 +79,5 @@ internal static class CommandLine
         args is [var first, var second, ..] && !first.StartsWith('-') && !second.StartsWith('-') && !File.Exists(first)
         && root.Subcommands.All(command => command.Name != first)
             ? $"'{first}' is neither a configuration file that exists nor one of the commands {string.Join(", ", root.Subcommands.Select(command => command.Name))}."
-            : parsed.Errors[0].Message;
+            : string.Join(' ', parsed.Errors[0].Message.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
 }

@@ -103,6 +103,13 @@ internal sealed class ArtifactBuilder
             graph.Output.Add(ForwardGraph.Describe(flag, TensorElementType.Bool, [1]));
         }
 
+        // The official runtime carries nothing but parameters from step to step: running statistics stay as they are.
+        foreach (var state in built.States.Where(state => graph.Input.All(input => input.Name != state.InputName)))
+        {
+            graph.SetInitializer(_model.Graph.FindInitializer(state.InputName)!);
+        }
+
+        graph.RemoveUnused();
         return Finished(built.Model);
     }
 
@@ -110,22 +117,7 @@ internal sealed class ArtifactBuilder
     {
         var model = new TrainingGraphBuilder().BuildEvaluation(_model, _values, _loss, [.. _parameters.Select(tensor => tensor.Name)]);
         var graph = model.Graph;
-        foreach (var node in graph.Node)
-        {
-            if (node.OpType == "Dropout" && node.Input.Count > 2)
-            {
-                node.Input.RemoveAt(2);
-            }
-            else if (node.OpType == "BatchNormalization" && node.GetInt("training_mode", 0) != 0)
-            {
-                node.SetInt("training_mode", 0);
-                while (node.Output.Count > 1)
-                {
-                    node.Output.RemoveAt(node.Output.Count - 1);
-                }
-            }
-        }
-
+        InferenceMode.Apply(model);
         var described = graph.Input.ToDictionary(input => input.Name, StringComparer.Ordinal);
         graph.Input.Clear();
         graph.Input.AddRange(_userInputs.Select(name => described[name]));
