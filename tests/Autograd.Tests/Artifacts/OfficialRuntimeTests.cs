@@ -25,7 +25,6 @@ public class OfficialRuntimeTests
 
     [Theory]
     [InlineData("activations")]
-    [InlineData("cnn_bn")]
     [InlineData("vlm")]
     [InlineData("gpt_nano")]
     public async Task Artifacts_written_here_train_there_as_here(string name)
