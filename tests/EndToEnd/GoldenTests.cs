@@ -89,23 +89,27 @@ public sealed class GoldenTests(ITestOutputHelper output)
 
     /// <summary>
     /// What torch.onnx.export makes of the same model by default: weights renamed and transposed, equal ones merged, batch
-    /// normalization folded into the convolution before it. Folding leaves nothing out of the first update; afterwards the two
-    /// parameters of the batch normalization are missing, which moves the loss by 2.2e-5 of it within ten updates.
+    /// normalization folded into the convolution before it. Without the two parameters of the batch normalization it follows a
+    /// trajectory of its own, which PyTorch computed for it in float64; it leaves the whole model's by 2.2e-5 of the loss within
+    /// ten updates.
     /// </summary>
     [Theory]
-    [InlineData(1, 0)]
-    [InlineData(1, 1)]
-    [InlineData(2, 0)]
-    [InlineData(2, 1)]
-    public void The_folded_export_follows_pytorch(int ranks, int stage)
+    [InlineData("vlm", 1, 0)]
+    [InlineData("vlm", 1, 1)]
+    [InlineData("vlm", 2, 0)]
+    [InlineData("vlm", 2, 1)]
+    [InlineData("vlm cosine", 1, 0)]
+    [InlineData("vlm cosine", 1, 1)]
+    public void The_folded_export_follows_pytorch(string name, int ranks, int stage)
     {
-        var golden = Golden.Of("vlm");
+        var golden = Golden.Of(name);
         using var job = golden.JobFor(ranks, stage, "vlm_default_export.onnx");
         ProgramRun.Train(ranks, job.Configuration);
         var losses = job.Losses();
-        Report($"first loss error {Errors.Relative(losses[..1], golden.Losses[..1]):0.0e+0}, all {Errors.Relative(losses, golden.Losses):0.0e+0}");
-        Assert.InRange(Errors.Relative(losses[..1], golden.Losses[..1]), 0, LossTolerance);
-        Assert.InRange(Errors.Relative(losses, golden.Losses), 0, 5e-5);
+        var norms = job.Metrics.Select(line => line.GetProperty("grad_norm").GetDouble()).ToArray();
+        Report($"loss error {Errors.Relative(losses, golden.FoldedLosses!):0.0e+0}, of the whole model's {Errors.Relative(losses, golden.Losses):0.0e+0}");
+        Assert.InRange(Errors.Relative(losses, golden.FoldedLosses!), 0, LossTolerance);
+        Assert.InRange(Errors.Relative(norms, golden.FoldedGradientNorms!), 0, GradientTolerance);
 
         var file = job.PathOf("gradients.safetensors");
         ProgramRun.Train(ranks, "gradients", job.Configuration, "--out", file);

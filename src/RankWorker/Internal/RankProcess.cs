@@ -10,6 +10,8 @@ namespace OrtZero.RankWorker.Internal;
 /// </summary>
 internal sealed class RankProcess
 {
+    private static readonly TimeSpan s_abortLimit = TimeSpan.FromSeconds(30);
+
     private RankProcess(RunArguments arguments, ICommunicator communicator)
     {
         Arguments = arguments;
@@ -60,9 +62,7 @@ internal sealed class RankProcess
             }
 
             communicator.Barrier();
-            var code = command(process, configuration);
-            communicator.Dispose();
-            return code;
+            return End(communicator, command(process, configuration));
         }
         // A filter runs before anything between the failure and here is disposed. Were the embedded coordinator gone first,
         // ranks that wait for this one would warn of that before they are ended.
@@ -99,7 +99,27 @@ internal sealed class RankProcess
             Failures.Report(exception, arguments.Verbose);
         }
 
+        return End(communicator, ExitCodes.Of(exception));
+    }
+
+    // Where ranks just exit with another code than 0, MPICH 4.0's launcher now and then drops what they wrote or reports a code
+    // of its own. After an abort it does neither, so once every rank is here, having written all it had to, rank 0 aborts.
+    private static int End(ICommunicator communicator, int code)
+    {
+        if (code != ExitCodes.Done && communicator.Size > 1)
+        {
+            Console.Out.Flush();
+            communicator.Barrier();
+            if (communicator.Rank == 0)
+            {
+                communicator.Abort(code);
+            }
+
+            Thread.Sleep(s_abortLimit);
+            return code;
+        }
+
         communicator.Dispose();
-        return ExitCodes.Of(exception);
+        return code;
     }
 }

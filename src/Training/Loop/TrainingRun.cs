@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Security.Cryptography;
 using Microsoft.Extensions.Logging;
 using OrtZero.Mpi;
-using OrtZero.Sharding;
 using OrtZero.Training.Internal;
 
 namespace OrtZero.Training;
@@ -14,8 +13,6 @@ namespace OrtZero.Training;
 /// </summary>
 public sealed class TrainingRun : IDisposable
 {
-    private const int MostSkippedInARow = 10;
-
     private readonly TrainingConfiguration _configuration;
     private readonly ICommunicator _communicator;
     private readonly ILogger _logger;
@@ -25,17 +22,13 @@ public sealed class TrainingRun : IDisposable
     private readonly LearningRateSchedule _schedule;
     private readonly IntervalMeter _meter;
     private readonly List<IRunObserver> _observers = [];
-    private readonly double[] _weightDecays;
+    private readonly OptimizerSteps _steps;
     private readonly Dictionary<string, double> _measured = new(StringComparer.Ordinal);
-    private readonly double[] _rates;
     private readonly long[] _agreement = new long[1];
     private readonly RunCheckpoints _checkpoints;
     private readonly long _began = Stopwatch.GetTimestamp();
     private StepDirective _asked;
     private long _iteration;
-    private long _skipped;
-    private int _skippedInARow;
-    private double? _gradientNorm;
     private double? _loss;
     private double _trainingSeconds;
     private ValidationRecord? _validation;
@@ -53,8 +46,7 @@ public sealed class TrainingRun : IDisposable
         var groups = materials.Prepared.Groups;
         _schedule = LearningRateSchedule.Create(
             configuration.ParamScheduler, groups, _plan.IterationsPerEpoch, configuration.TrainCfg.MaxEpochs, configuration.TrainCfg.MaxIters);
-        _weightDecays = [.. _schedule.WeightDecays];
-        _rates = new double[groups.Groups.Count];
+        _steps = new OptimizerSteps(configuration, trainer.Engine, _schedule, logger);
         _checkpoints = new RunCheckpoints(configuration, trainer.Engine, trainer.States, logger);
         _meter = new IntervalMeter(communicator, configuration.MicroBatchSize);
     }
@@ -229,7 +221,7 @@ public sealed class TrainingRun : IDisposable
         _meter.Add(loss);
         if (atRest)
         {
-            Update(counts);
+            _steps.Apply(_iteration, counts);
         }
 
         var epoch = _plan.EpochOf(_iteration);
@@ -258,42 +250,6 @@ public sealed class TrainingRun : IDisposable
     private float RunMicroBatch(long iteration, bool first, bool last) =>
         _trainer.RunMicroBatch(_plan.EpochOf(iteration), _plan.PositionInEpoch(iteration), first, last);
 
-    private void Update(int counts)
-    {
-        for (var group = 0; group < _rates.Length; group++)
-        {
-            _rates[group] = _schedule.Rates[group];
-            _weightDecays[group] = _schedule.WeightDecays[group];
-        }
-
-        var result = _trainer.Engine.Step(new UpdateSettings
-        {
-            GradientDivisor = (double)counts * _communicator.Size,
-            MaxNorm = _configuration.OptimWrapper.ClipGrad?.MaxNorm,
-            LearningRates = _schedule.Rates,
-            WeightDecays = _weightDecays,
-            Momenta = _schedule.Changes(ScheduledParameter.Momentum) ? _schedule.Momenta : null,
-        });
-        _gradientNorm = result.GradientNorm;
-        _skippedInARow = result.Skipped ? _skippedInARow + 1 : 0;
-        if (!result.Skipped)
-        {
-            return;
-        }
-
-        _skipped++;
-        if (_configuration.OptimWrapper.ClipGrad?.ErrorIfNonfinite == true || _skippedInARow == MostSkippedInARow)
-        {
-            throw new TrainingException(
-                $"The gradient of iteration {_iteration + 1} is not finite ({_skippedInARow} in a row): lower optim_wrapper.optimizer.lr or clip gradients with optim_wrapper.clip_grad.");
-        }
-
-        if (_communicator.Rank == 0)
-        {
-            LoopLog.UpdateSkipped(_logger, _iteration + 1);
-        }
-    }
-
     private void AdvanceSchedule(long done)
     {
         _schedule.AfterIteration();
@@ -312,14 +268,11 @@ public sealed class TrainingRun : IDisposable
             Iteration = _iteration,
             Epoch = epoch,
             Loss = loss,
-            GradientNorm = _gradientNorm,
-            // Rates are those of the last update; before the first there are none.
-            Groups = _gradientNorm is null
-                ? []
-                : [.. Prepared.Groups.Groups.Select((group, index) => new GroupMetrics(group.Name, _rates[index], _weightDecays[index]))],
+            GradientNorm = _steps.GradientNorm,
+            Groups = _steps.Groups,
             SamplesPerSecond = samplesPerSecond,
             PeakRssBytes = ProcessMemory.PeakRssBytes(),
-            SkippedUpdates = _skipped,
+            SkippedUpdates = _steps.Skipped,
         };
         _folder!.Write(metrics);
         var wanted = StepDirective.Run;
@@ -369,7 +322,7 @@ public sealed class TrainingRun : IDisposable
             Iterations = _iteration,
             Epochs = (int)(_iteration / _plan.IterationsPerEpoch),
             Updates = _trainer.Engine.Updates,
-            SkippedUpdates = _skipped,
+            SkippedUpdates = _steps.Skipped,
             Loss = _loss,
             Validation = _validation,
             WorldSize = _communicator.Size,

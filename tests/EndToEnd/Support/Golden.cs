@@ -18,6 +18,12 @@ internal sealed class Golden
     /// <summary>Before clipping. Null: the original did not write them down.</summary>
     public double[]? GradientNorms { get; init; }
 
+    /// <summary>The same for the export with batch normalization folded away. Null: there is none.</summary>
+    public double[]? FoldedLosses { get; init; }
+
+    /// <summary>Its gradient norms, before clipping.</summary>
+    public double[]? FoldedGradientNorms { get; init; }
+
     public required IReadOnlyDictionary<string, NpyArray> Gradients { get; init; }
 
     public required IReadOnlyDictionary<string, NpyArray> FinalParameters { get; init; }
@@ -70,6 +76,7 @@ internal sealed class Golden
     private static Golden Vlm(string schedule, Func<string?, Job> job)
     {
         var run = Read("vlm", "golden", "golden.json").GetProperty("runs").GetProperty(schedule);
+        var folded = Read("vlm", "golden", "folded.json").GetProperty("runs").GetProperty(schedule);
         return new Golden
         {
             NewJob = job,
@@ -79,6 +86,8 @@ internal sealed class Golden
             LearningRate = 1e-3,
             Losses = Numbers(run.GetProperty("losses_f64")),
             GradientNorms = Numbers(run.GetProperty("grad_norms_f64")),
+            FoldedLosses = Numbers(folded.GetProperty("losses_f64")),
+            FoldedGradientNorms = Numbers(folded.GetProperty("grad_norms_f64")),
             Gradients = NpyArray.LoadArchive(RepositoryPaths.Fixture("vlm", "golden", "grads_step1.npz")),
             FinalParameters = NpyArray.LoadArchive(RepositoryPaths.Fixture("vlm", "golden", $"params_final_{schedule}.npz")),
         };

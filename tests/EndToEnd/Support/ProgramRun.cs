@@ -92,18 +92,6 @@ internal sealed class ProgramRun : IDisposable
         return this;
     }
 
-    /// <summary>Waits for the end of a run that was sent a signal and checks its exit code.</summary>
-    /// <remarks>
-    /// Hydra, MPICH's mpiexec, forgets exit codes of ranks that it sees end all at once after it has passed a signal on: it
-    /// ends with 0 then, also where a program of a few lines ends with 75. Whoever calls checks the summary as well.
-    /// </remarks>
-    public ProgramRun ExpectStopped(int ranks)
-    {
-        Wait();
-        Assert.True(_process.ExitCode == Stopped || (ranks > 1 && _process.ExitCode == 0), $"Expected exit code {Stopped}: {Transcript}");
-        return this;
-    }
-
     /// <summary>Waits for the end of the program and of its streams.</summary>
     public int Wait(TimeSpan? limit = null)
     {

@@ -1,0 +1,82 @@
+using Microsoft.Extensions.Logging;
+using OrtZero.Sharding;
+
+namespace OrtZero.Training.Internal;
+
+/// <summary>Applies updates with the rates the schedule has for them, and keeps what the last one did.</summary>
+internal sealed class OptimizerSteps
+{
+    private const int MostSkippedInARow = 10;
+
+    private readonly TrainingConfiguration _configuration;
+    private readonly ZeroEngine _engine;
+    private readonly LearningRateSchedule _schedule;
+    private readonly ILogger _logger;
+    private readonly double[] _rates;
+    private readonly double[] _weightDecays;
+    private int _skippedInARow;
+
+    internal OptimizerSteps(TrainingConfiguration configuration, ZeroEngine engine, LearningRateSchedule schedule, ILogger logger)
+    {
+        _configuration = configuration;
+        _engine = engine;
+        _schedule = schedule;
+        _logger = logger;
+        _rates = new double[engine.Groups.Groups.Count];
+        _weightDecays = new double[_rates.Length];
+    }
+
+    /// <summary>The norm of the last update's gradient, before clipping. Null: there was no update yet.</summary>
+    internal double? GradientNorm { get; private set; }
+
+    /// <summary>Updates left out because a gradient was not finite.</summary>
+    internal long Skipped { get; private set; }
+
+    /// <summary>The settings of every group in the last update; empty before the first.</summary>
+    internal IReadOnlyList<GroupMetrics> Groups => GradientNorm is null
+        ? []
+        : [.. _engine.Groups.Groups.Select((group, index) => new GroupMetrics(group.Name, _rates[index], _weightDecays[index]))];
+
+    /// <summary>Applies the accumulated gradients. Collective.</summary>
+    /// <param name="iteration">The iteration that ends the accumulation, from 0.</param>
+    /// <param name="microBatches">Micro-batches accumulated on each rank.</param>
+    /// <exception cref="TrainingException">The gradient is not finite and skipping it does not help or is not wanted.</exception>
+    internal void Apply(long iteration, int microBatches)
+    {
+        for (var group = 0; group < _rates.Length; group++)
+        {
+            _rates[group] = _schedule.Rates[group];
+            _weightDecays[group] = _schedule.WeightDecays[group];
+        }
+
+        var result = _engine.Step(new UpdateSettings
+        {
+            GradientDivisor = (double)microBatches * _engine.Communicator.Size,
+            MaxNorm = _configuration.OptimWrapper.ClipGrad?.MaxNorm,
+            LearningRates = _rates,
+            WeightDecays = _weightDecays,
+            Momenta = _schedule.Changes(ScheduledParameter.Momentum) ? _schedule.Momenta : null,
+        });
+        GradientNorm = result.GradientNorm;
+        _skippedInARow = result.Skipped ? _skippedInARow + 1 : 0;
+        if (result.Skipped)
+        {
+            Skip(iteration);
+        }
+    }
+
+    private void Skip(long iteration)
+    {
+        Skipped++;
+        if (_configuration.OptimWrapper.ClipGrad?.ErrorIfNonfinite == true || _skippedInARow == MostSkippedInARow)
+        {
+            throw new TrainingException(
+                $"The gradient of iteration {iteration + 1} is not finite ({_skippedInARow} in a row): lower optim_wrapper.optimizer.lr or clip gradients with optim_wrapper.clip_grad.");
+        }
+
+        if (_engine.Communicator.Rank == 0)
+        {
+            LoopLog.UpdateSkipped(_logger, iteration + 1);
+        }
+    }
+}
