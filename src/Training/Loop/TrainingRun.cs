@@ -96,6 +96,9 @@ public sealed class TrainingRun : IDisposable
         }
     }
 
+    /// <summary>What validates this run. Null: there is no validation data.</summary>
+    internal Evaluator? Evaluator => _trainer.Evaluator;
+
     /// <summary>Adds somebody who hears of the run and may steer it.</summary>
     public void Observe(IRunObserver observer) => _observers.Add(observer);
 
