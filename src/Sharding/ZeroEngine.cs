@@ -19,7 +19,7 @@ namespace OrtZero.Sharding;
 /// the same order. Nothing is allocated per step.</para>
 /// <para>A failure on the communication thread is thrown by the next call as <see cref="ShardingException"/>.</para>
 /// </remarks>
-public sealed class ZeroEngine : IDisposable
+public sealed partial class ZeroEngine : IDisposable
 {
     /// <summary>The domain of <c>ReduceGrad</c>.</summary>
     public const string OperatorDomain = "ortzero";
@@ -32,9 +32,7 @@ public sealed class ZeroEngine : IDisposable
     private readonly ZeroOptions _options;
     private readonly Dictionary<string, OrtTensor> _tensors = new(StringComparer.Ordinal);
     private readonly Dictionary<string, OrtTensor> _wholeTensors = new(StringComparer.Ordinal);
-    private readonly bool[] _trainable;
     private readonly GradientReducer _gradients;
-    private readonly GradientNorm _norm;
     private readonly ShardedOptimizer _optimizer;
     private readonly Action<int> _gatherOverlapped;
     private ParameterGatherer? _gatherer;
@@ -80,15 +78,17 @@ public sealed class ZeroEngine : IDisposable
         Communicator = communicator;
         Stage = options.Stage;
         var settings = ShardedOptimizer.SettingsOf(plan, groups);
-        _trainable = Array.ConvertAll(settings, parameter => !parameter.Frozen);
+        _frozen = Array.ConvertAll(settings, parameter => parameter.Frozen);
+        _trained = Array.ConvertAll(_frozen, frozen => !frozen);
+        _movingBuckets = MovingBuckets();
         OwnedRanges = [.. plan.RangesOf(communicator.Rank).Select(range => new OwnedRange(range, settings[range.Parameter]))];
         _parameters = new ParameterStore(plan, communicator.Rank);
-        _norm = new GradientNorm(plan, communicator, _trainable);
+        _norm = new GradientNorm(plan, communicator, _trained);
         _gradients = Stage < 2 && !options.Deterministic
-            ? new FlatGradients(plan, communicator, gather: Stage == 0, options.OverlapComm, _trainable)
-            : new StreamedGradients(plan, communicator, gather: Stage == 0, options.OverlapComm, options.Deterministic, _trainable);
+            ? new FlatGradients(plan, communicator, gather: Stage == 0, options.OverlapComm, _trained)
+            : new StreamedGradients(plan, communicator, gather: Stage == 0, options.OverlapComm, options.Deterministic, _trained);
         _optimizer = new ShardedOptimizer(plan, groups, communicator, sharded: Stage > 0, _parameters, _gradients);
-        _gatherOverlapped = bucket => GatherParameters(_gradients.OverlapCommunicator!, bucket);
+        _gatherOverlapped = bucket => GatherUpdated(_gradients.OverlapCommunicator!, bucket);
         ReduceGradOperator = new ReduceGradOperator(plan, _gradients);
         Operators = [ReduceGradOperator, new GatherParamOperator(() => _gatherer ?? throw new ShardingException("The graph was not prepared by this engine's AttachReduceGrad."))];
         if (logger is not null)
@@ -235,7 +235,7 @@ public sealed class ZeroEngine : IDisposable
     public TrainingGraph AttachReduceGrad(TrainingGraph graph)
     {
         ArgumentNullException.ThrowIfNull(graph);
-        var attached = ReduceGradPass.Attach(graph, Plan, _trainable, OperatorDomain);
+        var attached = ReduceGradPass.Attach(graph, Plan, _trained, OperatorDomain);
         if (Plan.SharedOffset > 0)
         {
             var order = GatherParamPass.Attach(attached, Plan, _options.MaxReuseDistance, OperatorDomain);
@@ -298,7 +298,7 @@ public sealed class ZeroEngine : IDisposable
         var gathered = new Dictionary<string, float[]>(StringComparer.Ordinal);
         for (var index = 0; index < Plan.Parameters.Count; index++)
         {
-            if (_trainable[index])
+            if (_trained[index])
             {
                 gathered.Add(Plan.Parameters[index].Name, new float[Plan.Parameters[index].Length]);
             }
@@ -309,7 +309,7 @@ public sealed class ZeroEngine : IDisposable
         foreach (var bucket in Plan.Buckets)
         {
             _gradients.GatherBucket(bucket.Index, values.AsSpan(0, (int)bucket.Length));
-            foreach (var range in ranges[bucket.Index].Where(range => _trainable[range.Parameter]))
+            foreach (var range in ranges[bucket.Index].Where(range => _trained[range.Parameter]))
             {
                 var target = gathered[Plan.Parameters[range.Parameter].Name];
                 for (var element = 0; element < range.Length; element++)
@@ -347,15 +347,15 @@ public sealed class ZeroEngine : IDisposable
     /// <summary>Fills in what other ranks own from them, after each has set its own pieces. Collective.</summary>
     internal void GatherParameters()
     {
-        for (var bucket = 0; Communicator.Size > 1 && bucket < Plan.Buckets.Count; bucket++)
+        foreach (var bucket in Plan.Buckets.Where(bucket => Communicator.Size > 1 && bucket.Offset >= Plan.SharedOffset))
         {
-            GatherParameters(Communicator, bucket);
+            GatherParameters(Communicator, bucket.Index);
         }
     }
 
     private void Update(in UpdateSettings settings, float gradientScale)
     {
-        _optimizer.Begin(settings, Updates, gradientScale);
+        _optimizer.Begin(settings, gradientScale);
         var gather = Stage > 0 && Communicator.Size > 1;
         var pipeline = gather ? _gradients.Pipeline : null;
         pipeline?.Start(_gatherOverlapped);
@@ -368,7 +368,7 @@ public sealed class ZeroEngine : IDisposable
             }
             else if (gather)
             {
-                GatherParameters(Communicator, bucket);
+                GatherUpdated(Communicator, bucket);
             }
         }
 
@@ -378,12 +378,6 @@ public sealed class ZeroEngine : IDisposable
     private void GatherParameters(ICommunicator communicator, int index)
     {
         var bucket = Plan.Buckets[index];
-        if (bucket.Offset < Plan.SharedOffset)
-        {
-            // Its parameters are gathered when a run needs them.
-            return;
-        }
-
         communicator.AllGather(ParameterSpan(bucket.Offset, (int)bucket.Length));
     }
 

@@ -11,4 +11,7 @@ public sealed record CheckpointParameter
 
     /// <summary>The name of its group, or "frozen".</summary>
     public required string Group { get; init; }
+
+    /// <summary>How many updates moved it. Null: all of the checkpoint's.</summary>
+    public long? Updates { get; init; }
 }

@@ -67,9 +67,9 @@ internal static class CheckpointContent
             WorldSize = engine.Communicator.Size,
             Stage = engine.Stage,
             Optimizer = new CheckpointOptimizer { Type = engine.Optimizer.Type, States = StatesOf(engine) },
-            Parameters = [.. engine.Plan.Parameters.Select(parameter => new CheckpointParameter
+            Parameters = [.. engine.Plan.Parameters.Select((parameter, index) => new CheckpointParameter
             {
-                Name = parameter.Name, Shape = parameter.Shape, Group = groupOf[parameter.Name],
+                Name = parameter.Name, Shape = parameter.Shape, Group = groupOf[parameter.Name], Updates = engine.Optimizer.UpdateOf(index),
             })],
             Groups = [.. engine.Groups.Groups.Select(group => new CheckpointGroup
             {
@@ -130,6 +130,12 @@ internal static class CheckpointContent
                     reader.Read(states[state], name, range.Start, engine.Optimizer.State(state, range.Parameter, range.Start, range.Length));
                 }
             }
+        }
+
+        for (var parameter = 0; parameter < engine.Plan.Parameters.Count; parameter++)
+        {
+            reader.TryGetParameter(engine.Plan.Parameters[parameter].Name, out var kept);
+            engine.Optimizer.Updates[parameter] = kept?.Updates ?? reader.Manifest.Updates;
         }
 
         foreach (var state in engine.Optimizer.TensorStates)

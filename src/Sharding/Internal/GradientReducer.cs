@@ -19,7 +19,7 @@ internal abstract class GradientReducer : IDisposable
     /// <param name="plan">The layout.</param>
     /// <param name="communicator">The ranks.</param>
     /// <param name="overlap">Reduce on a thread of its own.</param>
-    /// <param name="expected">By parameter: whether a gradient comes for it.</param>
+    /// <param name="expected">By parameter: whether a gradient comes for it; <see cref="Expect"/> changes that.</param>
     /// <param name="wantsAllEachTime">Whether every micro-batch must bring every gradient, not only every update.</param>
     protected GradientReducer(PartitionPlan plan, ICommunicator communicator, bool overlap, bool[] expected, bool wantsAllEachTime)
     {
@@ -31,10 +31,7 @@ internal abstract class GradientReducer : IDisposable
         _seenInMicroBatch = new long[plan.Parameters.Count];
         _expectedInBucket = new int[plan.Buckets.Count];
         MissingInBucket = new int[plan.Buckets.Count];
-        foreach (var range in plan.AllRanges())
-        {
-            _expectedInBucket[range.Bucket] += expected[range.Parameter] ? 1 : 0;
-        }
+        CountExpected();
 
         if (communicator.Size > 1 && overlap)
         {
@@ -67,12 +64,25 @@ internal abstract class GradientReducer : IDisposable
 
     protected ICommunicator Communicator { get; }
 
-    protected bool[] Expected { get; }
+    protected bool[] Expected { get; private set; }
 
     protected Phase State { get; private set; }
 
     /// <summary>By bucket: the gradients that have not come in this micro-batch.</summary>
     protected int[] MissingInBucket { get; }
+
+    /// <summary>Changes which parameters gradients come for; between updates.</summary>
+    /// <param name="expected">By parameter: whether a gradient comes for it.</param>
+    public void Expect(bool[] expected)
+    {
+        if (State != Phase.Idle)
+        {
+            throw new InvalidOperationException("Gradients of an update have come already: change what is trained between updates only.");
+        }
+
+        Expected = expected;
+        CountExpected();
+    }
 
     /// <summary>Says that a micro-batch begins.</summary>
     public void BeginMicroBatch(bool first, bool last)
@@ -195,6 +205,15 @@ internal abstract class GradientReducer : IDisposable
     protected abstract void Complete();
 
     protected abstract void FreeBuffers();
+
+    private void CountExpected()
+    {
+        Array.Clear(_expectedInBucket);
+        foreach (var range in Plan.AllRanges())
+        {
+            _expectedInBucket[range.Bucket] += Expected[range.Parameter] ? 1 : 0;
+        }
+    }
 
     private void ThrowIfGradientMissing(long[] stamps, long wanted)
     {

@@ -46,7 +46,8 @@ internal static class ReduceGradPass
         model.Graph.Output.AddRange(kept);
 
         var token = "";
-        var order = ReadinessOrder(graph);
+        var order = ReadinessOrder(graph).Where(parameter => expected[plan.IndexOf(parameter.Name)]).ToList();
+        KeepOnly(model.Graph, [.. kept.Select(output => output.Name), .. order.Select(parameter => parameter.GradientName)]);
         for (var index = 0; index < order.Count; index++)
         {
             var node = new NodeProto { Name = $"reduce_grad/{order[index].Name}", OpType = ReduceGradOperator.OperatorName, Domain = domain };
@@ -86,6 +87,34 @@ internal static class ReduceGradPass
             Values = graph.Values,
         };
     }
+
+    // What only gradients of parameters that sleep need is not computed.
+    private static void KeepOnly(GraphProto graph, IEnumerable<string> wanted)
+    {
+        var needed = wanted.ToHashSet(StringComparer.Ordinal);
+        var nodes = new List<NodeProto>(graph.Node.Count);
+        foreach (var node in graph.Node.Reverse())
+        {
+            if (node.Output.Any(needed.Contains))
+            {
+                nodes.Add(node);
+                needed.UnionWith(node.Input);
+                needed.UnionWith(Outside(node));
+            }
+        }
+
+        if (nodes.Count < graph.Node.Count)
+        {
+            nodes.Reverse();
+            graph.Node.Clear();
+            graph.Node.AddRange(nodes);
+        }
+    }
+
+    // The values that the bodies of a loop or a branch take from around it.
+    private static IEnumerable<string> Outside(NodeProto node) =>
+        node.Attribute.Where(attribute => attribute.G is not null)
+            .SelectMany(attribute => attribute.G.Node.SelectMany(inner => inner.Input.Concat(Outside(inner))));
 
     private static void Check(TrainingGraph graph, PartitionPlan plan, bool[] expected)
     {

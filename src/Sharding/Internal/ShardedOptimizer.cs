@@ -17,16 +17,18 @@ internal sealed class ShardedOptimizer : IDisposable
     private readonly ShardRange[] _all;
     private readonly StateLayout[] _layouts;
     private readonly AlignedBuffer?[] _states = new AlignedBuffer?[Optimizer.MaxStates];
-    private readonly ShardRange[] _ranges;
-    private readonly StateOffsets[] _offsets;
-    private readonly int[] _groups;
     private readonly ParameterSettings[] _settings;
     private readonly int[] _firstOfBucket;
-    private readonly OptimizerPass _pass;
+    private readonly int[] _groupOf;
+    private readonly long[] _updates;
     private readonly ParameterStore _parameters;
     private readonly GradientReducer _gradients;
+    private ShardRange[] _ranges = [];
+    private StateOffsets[] _offsets = [];
+    private int[] _groups = [];
+    private bool[] _trained = [];
+    private OptimizerPass _pass = null!;
     private UpdateSettings _update;
-    private long _updateNumber;
     private float _gradientScale;
 
     public ShardedOptimizer(
@@ -52,22 +54,10 @@ internal sealed class ShardedOptimizer : IDisposable
             }
         }
 
-        var trained = Enumerable.Range(0, _all.Length).Where(index => IsTrained(_all[index].Parameter)).ToArray();
-        _ranges = Array.ConvertAll(trained, index => _all[index]);
-        _offsets = Array.ConvertAll(trained, index => new StateOffsets(_layouts, index));
-        _groups = Array.ConvertAll(_ranges, range => groups.GroupOf(_settings[range.Parameter].Name));
         _firstOfBucket = new int[plan.Buckets.Count + 1];
-        foreach (var range in _ranges)
-        {
-            _firstOfBucket[range.Bucket + 1]++;
-        }
-
-        for (var bucket = 0; bucket < plan.Buckets.Count; bucket++)
-        {
-            _firstOfBucket[bucket + 1] += _firstOfBucket[bucket];
-        }
-
-        _pass = new OptimizerPass(this, plan, communicator, sharded);
+        _groupOf = Array.ConvertAll(_settings, parameter => groups.GroupOf(parameter.Name));
+        _updates = new long[_settings.Length];
+        Train(Array.ConvertAll(_settings, parameter => !parameter.Frozen));
     }
 
     /// <summary>The optimizer's name.</summary>
@@ -82,10 +72,11 @@ internal sealed class ShardedOptimizer : IDisposable
     /// <summary>The bytes of the optimizer's state on this rank.</summary>
     public long ByteLength => _states.Sum(state => state?.ByteLength ?? 0) + _optimizer.ByteLength;
 
-    /// <summary>The number of the update that was begun, from 1.</summary>
-    public long Update => _updateNumber;
+    /// <summary>The updates of every parameter so far, in plan order: the t of Adam's bias correction, which those that a parameter
+    /// slept through do not count in.</summary>
+    public Span<long> Updates => _updates;
 
-    /// <summary>The number of ranges of trained parameters.</summary>
+    /// <summary>The number of ranges of parameters that are trained now.</summary>
     public int Count => _ranges.Length;
 
     /// <summary>What <see cref="ByteLength"/> will be on a rank.</summary>
@@ -118,15 +109,42 @@ internal sealed class ShardedOptimizer : IDisposable
         })];
     }
 
+    /// <summary>Changes which parameters updates move; the state of the others stays as it is.</summary>
+    /// <param name="trained">By parameter.</param>
+    public void Train(bool[] trained)
+    {
+        _trained = trained;
+        var awake = Enumerable.Range(0, _all.Length).Where(index => trained[_all[index].Parameter]).ToArray();
+        _ranges = Array.ConvertAll(awake, index => _all[index]);
+        _offsets = Array.ConvertAll(awake, index => new StateOffsets(_layouts, index));
+        _groups = Array.ConvertAll(_ranges, range => _groupOf[range.Parameter]);
+        Array.Clear(_firstOfBucket);
+        foreach (var range in _ranges)
+        {
+            _firstOfBucket[range.Bucket + 1]++;
+        }
+
+        for (var bucket = 0; bucket < _plan.Buckets.Count; bucket++)
+        {
+            _firstOfBucket[bucket + 1] += _firstOfBucket[bucket];
+        }
+
+        _pass = new OptimizerPass(this, _plan, _communicator, _sharded);
+        _optimizer.TrainedChanged();
+    }
+
     /// <summary>Begins an update: whatever the optimizer must know of whole tensors is found out. Collective.</summary>
     /// <param name="settings">The rates and decays of this update.</param>
-    /// <param name="update">The number of this update, from 1.</param>
     /// <param name="gradientScale">What gradients are multiplied by: divisor and clipping in one factor.</param>
-    public void Begin(in UpdateSettings settings, long update, float gradientScale)
+    public void Begin(in UpdateSettings settings, float gradientScale)
     {
         _update = settings;
-        _updateNumber = update;
         _gradientScale = gradientScale;
+        for (var parameter = 0; parameter < _updates.Length; parameter++)
+        {
+            _updates[parameter] += _trained[parameter] ? 1 : 0;
+        }
+
         _optimizer.Prepare(_pass);
     }
 
@@ -162,12 +180,15 @@ internal sealed class ShardedOptimizer : IDisposable
             Beta1 = _hasMomentum ? settings.Beta1 : momentum ?? settings.Beta1,
             Momentum = momentum ?? settings.Momentum,
             GradientScale = _gradientScale,
-            Update = _updateNumber,
+            Update = _updates[range.Parameter],
         };
     }
 
-    /// <summary>Whether a parameter is trained.</summary>
-    public bool IsTrained(int parameter) => !_settings[parameter].Frozen;
+    /// <summary>Whether a parameter is trained now.</summary>
+    public bool IsTrained(int parameter) => _trained[parameter];
+
+    /// <summary>The number of a parameter's update, from 1.</summary>
+    public long UpdateOf(int parameter) => _updates[parameter];
 
     /// <summary>Block sums over the ranges of <see cref="ContextOf"/>.</summary>
     public BlockSums CreateSums() => new(_plan, _sharded ? _communicator : null, _ranges);

@@ -37,20 +37,25 @@ internal sealed class OptimizerJob
     public delegate double[][] Formula(double[] w, double[] g, double[][]? state, ParameterSettings settings, int t);
 
     /// <summary>Trains in float64.</summary>
-    public Dictionary<string, double[]> Reference(int updates, Formula formula)
+    /// <param name="updates">How many updates.</param>
+    /// <param name="formula">The optimizer.</param>
+    /// <param name="trains">Whether an update (from 0) moves a parameter; null: every one does. The t of the formula counts those only.</param>
+    public Dictionary<string, double[]> Reference(int updates, Formula formula, Func<int, string, bool>? trains = null)
     {
+        var counts = new Dictionary<string, int>();
         var weights = Model.Parameters.ToDictionary(parameter => parameter.Name, parameter => Array.ConvertAll(Model.Initial(parameter.Name), value => (double)value));
         var states = new Dictionary<string, double[][]?>();
         for (var update = 0; update < updates; update++)
         {
-            var gradients = Model.Trainable().ToDictionary(name => name, name => Model.Mean(name, update, MicroBatches));
+            var gradients = Model.Trainable().Where(name => trains?.Invoke(update, name) != false).ToDictionary(name => name, name => Model.Mean(name, update, MicroBatches));
             var norm = Math.Sqrt(gradients.Values.Sum(gradient => gradient.Sum(value => value * value)));
             var clip = Math.Min(1, MaxNorm / (norm + 1e-6));
-            foreach (var settings in Model.Groups.Parameters)
+            foreach (var settings in Model.Groups.Parameters.Where(parameter => gradients.ContainsKey(parameter.Name)))
             {
+                counts[settings.Name] = counts.GetValueOrDefault(settings.Name) + 1;
                 var gradient = Array.ConvertAll(gradients[settings.Name], value => value * clip);
                 states[settings.Name] = formula(
-                    weights[settings.Name], gradient, states.GetValueOrDefault(settings.Name), settings with { LearningRate = settings.LearningRate * Factor(update) }, update + 1);
+                    weights[settings.Name], gradient, states.GetValueOrDefault(settings.Name), settings with { LearningRate = settings.LearningRate * Factor(update) }, counts[settings.Name]);
             }
         }
 
@@ -80,5 +85,5 @@ internal sealed class OptimizerJob
         }
     }
 
-    private static double Factor(int update) => 1 - (0.1 * update);
+    public static double Factor(int update) => 1 - (0.1 * update);
 }

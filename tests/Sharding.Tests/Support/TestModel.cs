@@ -79,14 +79,14 @@ internal sealed class TestModel
         PartitionPlan.Create([.. Parameters.Select(parameter => (parameter.Name, parameter.Shape))], worldSize, bucket, gatheredFrom: gatheredFrom);
 
     /// <summary>Accumulates this rank's share of an update of <paramref name="microBatches"/> micro-batches over all ranks.</summary>
-    public void Accumulate(ZeroEngine engine, int update, int microBatches, bool announceLast = true)
+    public void Accumulate(ZeroEngine engine, int update, int microBatches, bool announceLast = true, Func<string, bool>? trains = null)
     {
         var ranks = engine.Communicator;
         var own = microBatches / ranks.Size;
         for (var index = 0; index < own; index++)
         {
             engine.BeginMicroBatch(first: index == 0, last: announceLast && index == own - 1);
-            var names = Trainable().ToList();
+            var names = Trainable().Where(name => trains?.Invoke(name) != false).ToList();
             // Another order on every rank: what fills first must not matter.
             for (var position = 0; position < names.Count; position++)
             {

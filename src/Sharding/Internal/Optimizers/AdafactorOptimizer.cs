@@ -62,9 +62,8 @@ internal sealed class AdafactorOptimizer : Optimizer
 
     public override void Prepare(OptimizerPass pass)
     {
-        var rate = Math.Pow(pass.Update, _options.Beta2Decay);
-        SumSquares(pass, rate);
-        Measure(pass, (float)rate);
+        SumSquares(pass);
+        Measure(pass);
         for (var parameter = 0; parameter < _steps.Length; parameter++)
         {
             if (pass.IsTrained(parameter) && _plan.Parameters[parameter].Length > 0)
@@ -91,10 +90,12 @@ internal sealed class AdafactorOptimizer : Optimizer
         }
     }
 
+    private double Rate(long update) => Math.Pow(update, _options.Beta2Decay);
+
     private static bool IsFactored(long[] shape) => shape.Length >= 2 && shape.All(length => length > 0);
 
     // Row and column sums of squares, exact whatever the order, and the moving means of both.
-    private void SumSquares(OptimizerPass pass, double rate)
+    private void SumSquares(OptimizerPass pass)
     {
         if (_sums.Length == 0)
         {
@@ -128,7 +129,7 @@ internal sealed class AdafactorOptimizer : Optimizer
         {
             if (pass.IsTrained(parameter))
             {
-                _factored[parameter]?.Average(_units, _sums, rate, _options.EffectiveEpsilon1);
+                _factored[parameter]?.Average(_units, _sums, Rate(pass.UpdateOf(parameter)), _options.EffectiveEpsilon1);
             }
         }
     }
@@ -173,7 +174,7 @@ internal sealed class AdafactorOptimizer : Optimizer
     }
 
     // Updates the moments that are kept in full, and sums the squares of weights and directions by block.
-    private void Measure(OptimizerPass pass, float rate)
+    private void Measure(OptimizerPass pass)
     {
         Span<float> direction = stackalloc float[Block];
         for (var index = 0; index < pass.Count; index++)
@@ -187,7 +188,7 @@ internal sealed class AdafactorOptimizer : Optimizer
                 var length = Math.Min(Block, range.Weights.Length - start);
                 if (_factored[range.Parameter] is null)
                 {
-                    AdafactorKernel.Average(range.Gradients.Slice(start, length), range.GradientScale, rate, range.First.Slice(start, length));
+                    AdafactorKernel.Average(range.Gradients.Slice(start, length), range.GradientScale, (float)Rate(range.Update), range.First.Slice(start, length));
                 }
 
                 Direction(range, start, direction[..length]);

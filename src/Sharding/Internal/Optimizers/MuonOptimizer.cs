@@ -43,6 +43,8 @@ internal sealed class MuonOptimizer : Optimizer
 
     public override bool HasState(int state, ParameterSettings settings) => IsMatrix(settings) == (state == 2);
 
+    public override void TrainedChanged() => _own = [];
+
     public override void Prepare(OptimizerPass pass)
     {
         if (_own.Length == 0)
@@ -57,10 +59,13 @@ internal sealed class MuonOptimizer : Optimizer
             var count = Math.Min(ranks, _matrices.Length - first);
             for (var owner = 0; owner < count; owner++)
             {
-                Collect(pass, first + owner, owner);
+                if (pass.IsTrained(_matrices[first + owner]))
+                {
+                    Collect(pass, first + owner, owner);
+                }
             }
 
-            if (pass.Communicator.Rank < count)
+            if (pass.Communicator.Rank < count && pass.IsTrained(_matrices[first + pass.Communicator.Rank]))
             {
                 var parameter = _matrices[first + pass.Communicator.Rank];
                 NewtonSchulz.Orthogonalize(Whole(parameter), Rows(parameter), Columns(parameter), _options.NewtonSchulzSteps, _scratch);
@@ -68,7 +73,10 @@ internal sealed class MuonOptimizer : Optimizer
 
             for (var owner = 0; owner < count; owner++)
             {
-                Return(pass, first + owner, owner);
+                if (pass.IsTrained(_matrices[first + owner]))
+                {
+                    Return(pass, first + owner, owner);
+                }
             }
         }
     }

@@ -25,6 +25,11 @@ internal abstract class Optimizer : IDisposable
     /// <summary>Whether a parameter has a state; memory is reserved only for those that do.</summary>
     public virtual bool HasState(int state, ParameterSettings settings) => true;
 
+    /// <summary>Other parameters are trained from now on: whatever is known by the index of a range is out of date.</summary>
+    public virtual void TrainedChanged()
+    {
+    }
+
     /// <summary>What has to be known of whole tensors before any range is updated. Called once per update on every rank.</summary>
     public virtual void Prepare(OptimizerPass pass)
     {

@@ -20,10 +20,10 @@ internal sealed class OptimizerPass(ShardedOptimizer owner, PartitionPlan plan, 
     /// <summary>Whether this rank's ranges are its shard (from stage 1); else they are the whole model, the same on every rank.</summary>
     public bool Sharded => sharded;
 
-    /// <summary>The number of the update, from 1.</summary>
-    public long Update => owner.Update;
+    /// <summary>The number of a parameter's update, from 1; those it slept through do not count.</summary>
+    public long UpdateOf(int parameter) => owner.UpdateOf(parameter);
 
-    /// <summary>The number of ranges of trained parameters.</summary>
+    /// <summary>The number of ranges of parameters that are trained now.</summary>
     public int Count => owner.Count;
 
     /// <summary>A range; they come in the order of the layout.</summary>
@@ -35,6 +35,6 @@ internal sealed class OptimizerPass(ShardedOptimizer owner, PartitionPlan plan, 
     /// <summary>Another such set.</summary>
     public BlockSums SecondSums => _secondSums.Value;
 
-    /// <summary>Whether a parameter is trained.</summary>
+    /// <summary>Whether a parameter is trained now.</summary>
     public bool IsTrained(int parameter) => owner.IsTrained(parameter);
 }

@@ -42,6 +42,6 @@ internal readonly ref struct RangeContext
     /// <summary>Divisor, loss scale and clipping in one factor.</summary>
     public required float GradientScale { get; init; }
 
-    /// <summary>The number of the update, from 1.</summary>
+    /// <summary>The number of the parameter's update, from 1.</summary>
     public required long Update { get; init; }
 }
