@@ -29,6 +29,10 @@ internal static class GroupsCommand
                 new
                 {
                     parameters = prepared.Groups.Parameters.Select(parameter => ToJson(parameter, imported[parameter.Name])),
+                    phases = configuration.Phases.Select((phase, index) => new
+                    {
+                        phase.UntilEpoch, phase.UntilIter, phase.LrMult, trained = phase.TrainedParameters(prepared.Groups, $"phases.{index}"),
+                    }),
                     warnings = prepared.Groups.Warnings,
                     renamed = prepared.Import.Messages,
                 },
@@ -37,6 +41,7 @@ internal static class GroupsCommand
         else
         {
             WriteTable(prepared);
+            WritePhases(configuration.Phases, prepared.Groups);
         }
 
         return ExitCodes.Done;
@@ -52,11 +57,30 @@ internal static class GroupsCommand
         parameter.WeightDecay,
         Betas = new[] { parameter.Beta1, parameter.Beta2 },
         Eps = parameter.Epsilon,
+        parameter.Momentum,
+        parameter.UseMuon,
         parameter.Frozen,
         parameter.Reason,
         imported.Transposed,
         imported.OriginalName,
     };
+
+    private static void WritePhases(IReadOnlyList<PhaseSection> phases, ParameterGroupTable groups)
+    {
+        for (var index = 0; index < phases.Count; index++)
+        {
+            var phase = phases[index];
+            var trained = phase.TrainedParameters(groups, $"phases.{index}");
+            var end = phase switch
+            {
+                { UntilEpoch: { } epoch } => $"until epoch {epoch.ToString(CultureInfo.InvariantCulture)}",
+                { UntilIter: { } iteration } => $"until iteration {iteration}",
+                _ => "until the end",
+            };
+            var rates = phase.LrMult == 1 ? "" : $", rates x {phase.LrMult.ToString(CultureInfo.InvariantCulture)}";
+            Console.Out.WriteLine($"phase {index + 1}, {end}{rates}: trains {trained.Count} parameters ({string.Join(", ", trained.Take(4))}{(trained.Count > 4 ? ", …" : "")})");
+        }
+    }
 
     private static void WriteTable(PreparedModel prepared)
     {

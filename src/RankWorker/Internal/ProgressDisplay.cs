@@ -25,6 +25,10 @@ internal sealed class ProgressDisplay(TextWriter output, bool redraws) : IRunObs
             $"{Path.GetFileName(run.ModelPath)}: {run.TrainableElements:N0} trainable parameters in {run.Groups.Count} groups, ZeRO stage {run.ZeroStage}, {run.WorldSize} rank{(run.WorldSize == 1 ? "" : "s")}, {run.TotalIterations - run.FirstIteration:N0} iterations"));
     }
 
+    public void PhaseBegan(PhaseDescription phase) => WriteLine(string.Create(
+        CultureInfo.InvariantCulture,
+        $"phase {phase.Number} of {phase.Count}, until iteration {phase.EndIteration}: {phase.Parameters.Count} parameters are trained{(phase.LrMult == 1 ? "" : $", rates x {phase.LrMult:0.####}")}"));
+
     public StepDirective Report(MetricsRecord metrics)
     {
         var line = Describe(metrics);

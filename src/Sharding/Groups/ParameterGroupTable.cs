@@ -39,13 +39,27 @@ public sealed class ParameterGroupTable
             ? index
             : throw new KeyNotFoundException($"The group table has no parameter '{parameter}'.");
 
+    /// <summary>The trainable parameters that any of some patterns matches, written as in <c>model.frozen</c>; in model order.</summary>
+    /// <param name="patterns">The patterns.</param>
+    /// <param name="place">The key they stand under, for errors.</param>
+    /// <exception cref="ParameterGroupException">A pattern is empty, no regular expression, or matches no trainable parameter.</exception>
+    public IReadOnlyList<string> TrainableMatching(IReadOnlyList<string> patterns, string place)
+    {
+        ArgumentNullException.ThrowIfNull(patterns);
+        ArgumentNullException.ThrowIfNull(place);
+        var names = Parameters.Where(parameter => !parameter.Frozen).Select(parameter => parameter.Name).ToList();
+        var tests = Patterns(patterns, place, names);
+        return names.FindAll(name => tests.Exists(pattern => pattern.Matches(name)));
+    }
+
     /// <summary>Resolves the settings of every parameter.</summary>
     /// <param name="parameters">All parameters in model order.</param>
     /// <param name="optimizer">The base settings.</param>
     /// <param name="rules">The rules of <c>paramwise_cfg</c>; null if there are none.</param>
     /// <param name="frozenPatterns">
     /// The patterns of <c>model.frozen</c>. A pattern with * (any text, dots included) or ? (one character) must cover the
-    /// whole name; any other pattern freezes every parameter whose name contains it, tested like a custom key.
+    /// whole name, one that begins with "regex:" is a regular expression that must match somewhere in it; any other pattern freezes
+    /// every parameter whose name contains it, tested like a custom key.
     /// </param>
     /// <exception cref="ParameterGroupException">
     /// A value is out of range, a decay multiplier has no base decay, a frozen pattern matches nothing, a name comes twice, or
@@ -64,11 +78,11 @@ public sealed class ParameterGroupTable
         GroupSettingsValidator.Check(optimizer, rules);
         var warnings = new List<string>();
         var distinct = WithoutRepeats(parameters, rules.BypassDuplicate, warnings);
-        CheckPatterns(distinct, frozenPatterns);
+        var patterns = Patterns(frozenPatterns, "model.frozen", distinct.ConvertAll(parameter => parameter.Name));
         var resolver = new RuleResolver(optimizer, rules, distinct);
         CheckGroups(distinct, resolver);
         var names = new GroupNames();
-        var settings = distinct.ConvertAll(parameter => SettingsOf(parameter, optimizer, resolver, names, frozenPatterns));
+        var settings = distinct.ConvertAll(parameter => SettingsOf(parameter, optimizer, resolver, names, patterns));
         if (settings.TrueForAll(parameter => parameter.Frozen))
         {
             throw new ParameterGroupException(distinct.Count == 0
@@ -87,9 +101,9 @@ public sealed class ParameterGroupTable
         OptimizerSettings optimizer,
         RuleResolver resolver,
         GroupNames names,
-        IReadOnlyList<string> frozenPatterns)
+        List<FreezePattern> frozenPatterns)
     {
-        var pattern = frozenPatterns.FirstOrDefault(pattern => NamePattern.PatternMatches(pattern, parameter.Name));
+        var pattern = frozenPatterns.Find(pattern => pattern.Matches(parameter.Name));
         var rule = resolver.Resolve(parameter);
         var custom = rule.Custom;
         return new ParameterSettings
@@ -151,21 +165,11 @@ public sealed class ParameterGroupTable
         return distinct;
     }
 
-    private static void CheckPatterns(List<ParameterDescription> parameters, IReadOnlyList<string> frozenPatterns)
+    private static List<FreezePattern> Patterns(IReadOnlyList<string> texts, string place, List<string> names)
     {
-        foreach (var pattern in frozenPatterns)
-        {
-            if (pattern.Length == 0)
-            {
-                throw new ParameterGroupException("model.frozen has an empty pattern, which would freeze every parameter: remove it.");
-            }
-
-            if (!parameters.Exists(parameter => NamePattern.PatternMatches(pattern, parameter.Name)))
-            {
-                var near = NearMisses.Suggest(pattern, parameters.ConvertAll(parameter => parameter.Name));
-                throw new ParameterGroupException($"The pattern '{pattern}' in model.frozen matches no parameter. {near}");
-            }
-        }
+        var patterns = texts.Select(text => new FreezePattern(text, place)).ToList();
+        patterns.ForEach(pattern => pattern.RequireMatch(names));
+        return patterns;
     }
 
     private static void CheckGroups(List<ParameterDescription> parameters, RuleResolver resolver)

@@ -14,7 +14,7 @@ public sealed record ModelSection
 
     /// <summary>
     /// Parameters that are not trained: every one whose name contains one of these strings, or, where a string has * or ?,
-    /// matches it as a whole. Default: none.
+    /// matches it as a whole, or, where it begins with "regex:", has a match of that regular expression. Default: none.
     /// </summary>
     public IReadOnlyList<string> Frozen { get; init; } = [];
 

@@ -36,6 +36,9 @@ public sealed record TrainingConfiguration
     /// </summary>
     public IReadOnlyList<SchedulerOptions> ParamScheduler { get; init; } = [];
 
+    /// <summary>Stretches of the run that train only some of the parameters, in order. Default: none, all are trained all the time.</summary>
+    public IReadOnlyList<PhaseSection> Phases { get; init; } = [];
+
     /// <summary>ZeRO sharding. Default: stage 0, nothing sharded.</summary>
     public ZeroOptimizationSection ZeroOptimization { get; init; } = new();
 

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Security.Cryptography;
 using Microsoft.Extensions.Logging;
 using OrtZero.Mpi;
 using OrtZero.Training.Internal;
@@ -20,6 +19,7 @@ public sealed class TrainingRun : IDisposable
     private readonly Trainer _trainer;
     private readonly IterationPlan _plan;
     private readonly LearningRateSchedule _schedule;
+    private readonly FineTuningPhases _phases;
     private readonly IntervalMeter _meter;
     private readonly List<IRunObserver> _observers = [];
     private readonly OptimizerSteps _steps;
@@ -29,6 +29,7 @@ public sealed class TrainingRun : IDisposable
     private readonly long _began = Stopwatch.GetTimestamp();
     private StepDirective _asked;
     private long _iteration;
+    private int _phase;
     private double? _loss;
     private double _trainingSeconds;
     private ValidationRecord? _validation;
@@ -46,7 +47,8 @@ public sealed class TrainingRun : IDisposable
         var groups = materials.Prepared.Groups;
         _schedule = LearningRateSchedule.Create(
             configuration.ParamScheduler, groups, _plan.IterationsPerEpoch, configuration.TrainCfg.MaxEpochs, configuration.TrainCfg.MaxIters);
-        _steps = new OptimizerSteps(configuration, trainer.Engine, _schedule, logger);
+        _phases = FineTuningPhases.Of(configuration, groups, _plan.IterationsPerEpoch, _plan.TotalIterations);
+        _steps = new OptimizerSteps(configuration, trainer.Engine, _schedule, _phases, logger);
         _checkpoints = new RunCheckpoints(configuration, trainer.Engine, trainer.States, logger);
         _meter = new IntervalMeter(communicator, configuration.MicroBatchSize);
     }
@@ -107,6 +109,7 @@ public sealed class TrainingRun : IDisposable
     public RunSummary Execute(CancellationToken stop)
     {
         Tell(observer => observer.Started(Description));
+        TellPhase();
         var outcome = RunOutcome.Completed;
         _meter.Restart();
         while (_iteration < _plan.TotalIterations)
@@ -177,33 +180,16 @@ public sealed class TrainingRun : IDisposable
             _schedule.LoadState(saved);
         }
 
+        _phase = _phases.IndexAt(_iteration);
+        _trainer.Enter(_phases.Trained(_phase));
         _folder = RankAgreement.Run(_communicator, () => RunFolder.Open(_configuration, _communicator.Rank, _iteration > 0 ? _iteration : null));
-        var runId = new byte[16];
-        RandomNumberGenerator.Fill(runId);
-        _communicator.Broadcast(runId, root: 0);
-        Description = new RunDescription
-        {
-            RunId = Convert.ToHexStringLower(runId),
-            Rank = _communicator.Rank,
-            WorldSize = _communicator.Size,
-            ConfigurationHash = configurationHash,
-            ModelHash = Prepared.FileHash,
-            ModelPath = _configuration.Model.Path,
-            WorkDir = _configuration.WorkDir,
-            FirstIteration = _iteration,
-            TotalIterations = _plan.TotalIterations,
-            IterationsPerEpoch = _plan.IterationsPerEpoch,
-            TrainableElements = _trainer.Engine.Plan.ParameterElements,
-            ZeroStage = _trainer.Engine.Stage,
-            Groups = [.. Prepared.Groups.Groups.Select(group => group.Name)],
-            StartedAt = DateTimeOffset.UtcNow,
-        };
+        Description = RunDescriptions.Create(_configuration, Prepared, _trainer.Engine, _plan, _iteration, configurationHash);
         if (_communicator.Rank != 0)
         {
             return;
         }
 
-        foreach (var sentence in _configuration.Warnings.Concat(Prepared.Groups.Warnings).Concat(_schedule.Warnings))
+        foreach (var sentence in _configuration.Warnings.Concat(Prepared.Groups.Warnings).Concat(_schedule.Warnings).Concat(_phases.Warnings))
         {
             LoopLog.Advice(_logger, sentence);
         }
@@ -220,11 +206,16 @@ public sealed class TrainingRun : IDisposable
         var started = Stopwatch.GetTimestamp();
         var (position, counts) = _plan.Accumulation(_iteration);
         atRest = position == counts - 1;
+        if (position == 0)
+        {
+            EnterPhase();
+        }
+
         var loss = RunMicroBatch(_iteration, first: position == 0, last: atRest);
         _meter.Add(loss);
         if (atRest)
         {
-            _steps.Apply(_iteration, counts);
+            _steps.Apply(_iteration, _phase, counts);
         }
 
         var epoch = _plan.EpochOf(_iteration);
@@ -248,6 +239,25 @@ public sealed class TrainingRun : IDisposable
 
         // Only between updates are gradients, parameters and optimizer state at rest, so only there may ranks stop or save.
         return atRest ? Agree() : StepDirective.Run;
+    }
+
+    // Phases change between updates only; an update belongs to the phase its first micro-batch is in.
+    private void EnterPhase()
+    {
+        if (_phases.IndexAt(_iteration) is var phase && phase != _phase)
+        {
+            _phase = phase;
+            _trainer.Enter(_phases.Trained(phase));
+            TellPhase();
+        }
+    }
+
+    private void TellPhase()
+    {
+        if (_configuration.Phases.Count > 0)
+        {
+            Tell(observer => observer.PhaseBegan(_phases.Describe(_phase, _plan.TotalIterations)));
+        }
     }
 
     private float RunMicroBatch(long iteration, bool first, bool last) =>

@@ -19,6 +19,12 @@ public interface IRunObserver
     {
     }
 
+    /// <summary>A phase of fine-tuning begins, or the run goes on in the middle of it; not called for runs without <c>phases</c>. Does
+    /// nothing unless implemented.</summary>
+    void PhaseBegan(PhaseDescription phase)
+    {
+    }
+
     /// <summary>A log interval ended.</summary>
     /// <returns>What the loop does next.</returns>
     StepDirective Report(MetricsRecord metrics);

@@ -8,9 +8,10 @@ public sealed class SchedulePreview
 {
     private readonly LearningRateSchedule _schedule;
 
-    private SchedulePreview(TrainingConfiguration configuration, LearningRateSchedule schedule, IReadOnlyList<string> groups, IterationPlan plan)
+    private SchedulePreview(TrainingConfiguration configuration, LearningRateSchedule schedule, FineTuningPhases phases, IReadOnlyList<string> groups, IterationPlan plan)
     {
         _schedule = schedule;
+        Warnings = [.. schedule.Warnings, .. phases.Warnings];
         Groups = groups;
         Entries = configuration.ParamScheduler;
         IterationsPerEpoch = plan.IterationsPerEpoch;
@@ -19,7 +20,8 @@ public sealed class SchedulePreview
         WeightDecays = schedule.Changes(ScheduledParameter.WeightDecay) ? new double[plan.TotalIterations][] : null;
         for (var iteration = 0L; iteration < plan.TotalIterations; iteration++)
         {
-            LearningRates[iteration] = [.. schedule.Rates];
+            var phase = phases.IndexAt(plan.BeginOfUpdate(iteration));
+            LearningRates[iteration] = [.. schedule.Rates.Select((rate, group) => rate * phases.RateFactor(phase, group))];
             Momenta?[iteration] = [.. schedule.Momenta];
             WeightDecays?[iteration] = [.. schedule.WeightDecays];
             schedule.AfterIteration();
@@ -39,7 +41,7 @@ public sealed class SchedulePreview
     /// <summary>Iterations of an epoch, from the number of samples, micro_batch_size and the number of ranks.</summary>
     public int IterationsPerEpoch { get; }
 
-    /// <summary>The rate of every group (inner) in every iteration (outer).</summary>
+    /// <summary>The rate of every group (inner) in every iteration (outer); 0 where a phase of fine-tuning lets the group sleep.</summary>
     public double[][] LearningRates { get; }
 
     /// <summary>The momentum of every group in every iteration. Null: no schedule changes it.</summary>
@@ -49,7 +51,7 @@ public sealed class SchedulePreview
     public double[][]? WeightDecays { get; }
 
     /// <summary>Sentences about schedules that do what nobody wants.</summary>
-    public IReadOnlyList<string> Warnings => _schedule.Warnings;
+    public IReadOnlyList<string> Warnings { get; }
 
     /// <summary>What the entries that are warned of were probably meant to be, by their index.</summary>
     public IReadOnlyDictionary<int, SchedulerOptions> Corrections => _schedule.Corrections;
@@ -76,6 +78,7 @@ public sealed class SchedulePreview
         var plan = IterationPlan.Of(configuration, sampler.IterationsPerEpoch, null);
         var schedule = LearningRateSchedule.Create(
             configuration.ParamScheduler, groups, plan.IterationsPerEpoch, configuration.TrainCfg.MaxEpochs, configuration.TrainCfg.MaxIters);
-        return new SchedulePreview(configuration, schedule, [.. groups.Groups.Select(group => group.Name)], plan);
+        var phases = FineTuningPhases.Of(configuration, groups, plan.IterationsPerEpoch, plan.TotalIterations);
+        return new SchedulePreview(configuration, schedule, phases, [.. groups.Groups.Select(group => group.Name)], plan);
     }
 }

@@ -2,6 +2,28 @@ namespace OrtZero.Sharding.Tests;
 
 public sealed class ParameterGroupTableTests
 {
+    [Fact]
+    public void Frozen_patterns_may_be_regular_expressions()
+    {
+        var table = ParameterGroupTable.Resolve(
+            [.. Enumerable.Range(0, 12).Select(block => new ParameterDescription($"blocks.{block}.weight", [2, 2], ParameterKind.Linear))],
+            new OptimizerSettings(), null, [@"regex:^blocks\.[0-3]\."]);
+
+        Assert.Equal([0, 1, 2, 3], Enumerable.Range(0, 12).Where(block => table.Parameters[block].Frozen));
+        Assert.Equal(@"Frozen by the pattern 'regex:^blocks\.[0-3]\.'.", table.Parameters[0].Reason);
+    }
+
+    [Theory]
+    [InlineData("regex:", "has an empty pattern")]
+    [InlineData("regex:[", "is not a regular expression")]
+    [InlineData("regex:(?=x)", "has a lookaround or backreference, which are not supported")]
+    [InlineData("regex:^block\\.", "matches no parameter. Did you mean 'blocks'")]
+    public void A_frozen_expression_that_cannot_work_is_a_sentence(string pattern, string expected) => Assert.Contains(
+        expected,
+        Assert.Throws<ParameterGroupException>(() => ParameterGroupTable.Resolve(
+            [new ParameterDescription("blocks.0.weight", [2, 2], ParameterKind.Linear)], new OptimizerSettings(), null, [pattern])).Message,
+        StringComparison.Ordinal);
+
     private static readonly OptimizerSettings s_optimizer = new() { LearningRate = 1e-3, WeightDecay = 0.05 };
 
     private static readonly IReadOnlyList<ParameterDescription> s_model =

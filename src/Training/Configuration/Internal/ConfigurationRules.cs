@@ -19,6 +19,7 @@ internal sealed class ConfigurationRules(ConfigurationNode root, ConfigurationPr
         CheckOptimizer(configuration.OptimWrapper?.Optimizer, configuration.OptimWrapper?.ParamwiseCfg);
         CheckParamwise(configuration.OptimWrapper?.ParamwiseCfg, configuration.OptimWrapper?.Optimizer);
         CheckSchedulers(configuration.ParamScheduler);
+        PhaseRules.Check(configuration.Phases, Report);
         CheckZero(configuration.ZeroOptimization);
         CheckFolders(configuration);
         CheckFrozen(configuration.Model?.Frozen);

@@ -42,6 +42,9 @@ internal sealed class IterationPlan
     /// <summary>Whether a validation is due once so many iterations are done; the end of the run always is one.</summary>
     internal bool ValidatesAfter(long done) => done == TotalIterations || done % _validationInterval == 0;
 
+    /// <summary>The first iteration of the update an iteration is part of.</summary>
+    internal long BeginOfUpdate(long iteration) => iteration - (iteration % _accumulativeCounts);
+
     /// <summary>
     /// An iteration's place in its accumulation and how many micro-batches that accumulation has: as MMEngine's OptimWrapper,
     /// the last one of a run has what is left.

@@ -11,16 +11,18 @@ internal sealed class OptimizerSteps
     private readonly TrainingConfiguration _configuration;
     private readonly ZeroEngine _engine;
     private readonly LearningRateSchedule _schedule;
+    private readonly FineTuningPhases _phases;
     private readonly ILogger _logger;
     private readonly double[] _rates;
     private readonly double[] _weightDecays;
     private int _skippedInARow;
 
-    internal OptimizerSteps(TrainingConfiguration configuration, ZeroEngine engine, LearningRateSchedule schedule, ILogger logger)
+    internal OptimizerSteps(TrainingConfiguration configuration, ZeroEngine engine, LearningRateSchedule schedule, FineTuningPhases phases, ILogger logger)
     {
         _configuration = configuration;
         _engine = engine;
         _schedule = schedule;
+        _phases = phases;
         _logger = logger;
         _rates = new double[engine.Groups.Groups.Count];
         _weightDecays = new double[_rates.Length];
@@ -39,13 +41,14 @@ internal sealed class OptimizerSteps
 
     /// <summary>Applies the accumulated gradients. Collective.</summary>
     /// <param name="iteration">The iteration that ends the accumulation, from 0.</param>
+    /// <param name="phase">The phase of fine-tuning the update is in.</param>
     /// <param name="microBatches">Micro-batches accumulated on each rank.</param>
     /// <exception cref="TrainingException">The gradient is not finite and skipping it does not help or is not wanted.</exception>
-    internal void Apply(long iteration, int microBatches)
+    internal void Apply(long iteration, int phase, int microBatches)
     {
         for (var group = 0; group < _rates.Length; group++)
         {
-            _rates[group] = _schedule.Rates[group];
+            _rates[group] = _schedule.Rates[group] * _phases.RateFactor(phase, group);
             _weightDecays[group] = _schedule.WeightDecays[group];
         }
 

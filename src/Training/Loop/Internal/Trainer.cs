@@ -1,9 +1,6 @@
 using Microsoft.Extensions.Logging;
-using OrtZero.Autograd;
-using OrtZero.Kernels;
 using OrtZero.Mpi;
 using OrtZero.Onnx;
-using OrtZero.Runtime;
 using OrtZero.Sharding;
 
 namespace OrtZero.Training.Internal;
@@ -13,55 +10,23 @@ internal sealed class Trainer : IDisposable
 {
     private readonly TrainingMaterials _materials;
     private readonly InputBuffers _inputs;
-    private readonly AlignedBuffer _results = new(2 * Alignment);
-    private readonly OrtTensor _loss;
-    private readonly OrtTensor _token;
-    private readonly OrtSession _session;
-    private readonly OrtBinding _binding;
     private readonly int[] _samples;
+    private TrainingSession? _session;
 
-    private const int Alignment = 64;
-
-    private Trainer(TrainingMaterials materials, ZeroEngine engine, TrainingGraph graph)
+    private Trainer(TrainingMaterials materials, ZeroEngine engine)
     {
         _materials = materials;
         Engine = engine;
         var configuration = materials.Configuration;
-        var fed = graph.ModelInputs.ToHashSet(StringComparer.Ordinal);
-        if (graph.LabelsInput is { } labels)
+        var fed = materials.Graph.ModelInputs.ToHashSet(StringComparer.Ordinal);
+        if (materials.Graph.LabelsInput is { } labels)
         {
             fed.Add(labels);
         }
 
         _inputs = new InputBuffers(materials.Train, materials.InputsOf(materials.Train), fed, configuration.MicroBatchSize, materials.Labels);
         _samples = new int[configuration.MicroBatchSize];
-        using var domain = KernelLibrary.CreateDomain(materials.Environment);
-        foreach (var custom in engine.Operators)
-        {
-            domain.Add(custom);
-        }
-
-        using var options = SessionSettings.ForTraining(materials.Environment, configuration, engine.Communicator);
-        options.DisableOptimizers([.. TrainingGraph.DisabledOptimizers]);
-        options.AddCustomOperators(domain);
-        _session = OrtSession.Open(materials.Environment, graph.Model, options);
-        _binding = _session.CreateBinding();
-        foreach (var (name, tensor) in _inputs.Tensors)
-        {
-            _binding.Input(name, tensor);
-        }
-
-        foreach (var parameter in graph.Parameters.Where(parameter => !engine.IsGathered(parameter.Name)))
-        {
-            _binding.Input(parameter.Name, engine.ParameterTensor(parameter.Name));
-        }
-
-        _loss = OrtTensor.Wrap(_results, 0, TensorElementType.Float, []);
-        _token = OrtTensor.Wrap(_results, Alignment, TensorElementType.Float, []);
-        States = new CarriedStates(graph.States, materials.Model);
-        States.Bind(_binding);
-        _binding.Output(graph.LossName, _loss);
-        _binding.Output(ZeroEngine.TokenOutput, _token);
+        States = new CarriedStates(materials.Graph.States, materials.Model);
         Evaluator = materials.Validation is null ? null : new Evaluator(materials, engine, States);
         Captions = Evaluator is null ? null : CaptionWriter.Create(materials, Evaluator);
     }
@@ -75,7 +40,7 @@ internal sealed class Trainer : IDisposable
 
     internal CaptionWriter? Captions { get; }
 
-    /// <summary>Collective; every rank must have its materials ready.</summary>
+    /// <summary>Collective; every rank must have its materials ready. <see cref="Enter"/> must follow.</summary>
     internal static Trainer Open(TrainingMaterials materials, ICommunicator communicator, ILogger logger)
     {
         var configuration = materials.Configuration;
@@ -91,8 +56,7 @@ internal sealed class Trainer : IDisposable
             }
 
             engine.BroadcastParameters();
-            var graph = engine.AttachReduceGrad(materials.Graph);
-            return RankAgreement.Run(communicator, () => new Trainer(materials, engine, graph));
+            return RankAgreement.Run(communicator, () => new Trainer(materials, engine));
         }
         catch
         {
@@ -101,26 +65,35 @@ internal sealed class Trainer : IDisposable
         }
     }
 
+    /// <summary>
+    /// Trains these parameters from now on: the graph is cut down to their gradients, and the session of the one before is closed
+    /// before its own is opened, so that no two are in memory. Between updates. Collective.
+    /// </summary>
+    internal void Enter(IReadOnlyList<string> trained)
+    {
+        _session?.Dispose();
+        _session = null;
+        Engine.Train(trained);
+        var graph = Engine.AttachReduceGrad(_materials.Graph);
+        _session = RankAgreement.Run(Engine.Communicator, () => new TrainingSession(_materials, Engine, graph, _inputs, States));
+    }
+
     /// <summary>Runs one micro-batch: its gradients go into the update, its loss is returned.</summary>
     internal float RunMicroBatch(int epoch, int positionInEpoch, bool first, bool last)
     {
         _materials.Sampler.Indices(epoch, positionInEpoch, _samples);
         _inputs.Fill(_samples);
         Engine.BeginMicroBatch(first, last);
-        _session.Run(_binding);
+        var loss = _session!.Run();
         States.Advance();
-        return _loss.Span<float>()[0];
+        return loss;
     }
 
     public void Dispose()
     {
         Evaluator?.Dispose();
-        _binding.Dispose();
-        _session.Dispose();
+        _session?.Dispose();
         States.Dispose();
-        _token.Dispose();
-        _loss.Dispose();
-        _results.Dispose();
         _inputs.Dispose();
         Engine.Dispose();
     }
