@@ -144,7 +144,7 @@ public sealed class GoldenTests(ITestOutputHelper output)
             "final value");
     }
 
-    private static Dictionary<string, float[]> ReadGradients(string file)
+    internal static Dictionary<string, float[]> ReadGradients(string file)
     {
         using var gradients = SafetensorsFile.Read(file);
         return gradients.Entries.ToDictionary(

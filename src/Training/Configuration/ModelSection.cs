@@ -25,7 +25,7 @@ public sealed record ModelSection
     [FilePath]
     public string? Artifacts { get; init; }
 
-    /// <summary>The loss. Required unless artifacts is given.</summary>
+    /// <summary>The loss, or a list of losses whose sum is minimized, each times its weight. Required unless artifacts is given.</summary>
     [FromArtifacts]
-    public required LossSection Loss { get; init; }
+    public required IReadOnlyList<LossSection> Loss { get; init; }
 }

@@ -11,7 +11,7 @@ namespace OrtZero.Training;
 public sealed class BatchFiller
 {
     private readonly Dataset _dataset;
-    private readonly LabelRule? _labels;
+    private readonly LabelRule?[] _labels;
     private readonly List<Feed> _feeds = [];
 
     /// <summary>Matches fields and inputs.</summary>
@@ -20,17 +20,17 @@ public sealed class BatchFiller
     /// <param name="inputs">
     /// The graph's inputs, the labels among them: each is fed from the field of its name. Axes of -1 take the field's length.
     /// </param>
-    /// <param name="labels">Which labels are allowed. Null: nothing is checked as a label.</param>
+    /// <param name="labels">Which labels are allowed, a rule for each field that holds some.</param>
     /// <exception cref="DataException">
     /// An input has no field, a field feeds nothing, or a shape or type does not go into the input.
     /// </exception>
-    public BatchFiller(Dataset dataset, int microBatchSize, IReadOnlyList<ValueDescription> inputs, LabelRule? labels = null)
+    public BatchFiller(Dataset dataset, int microBatchSize, IReadOnlyList<ValueDescription> inputs, params IReadOnlyList<LabelRule> labels)
     {
         ArgumentNullException.ThrowIfNull(dataset);
         ArgumentNullException.ThrowIfNull(inputs);
+        ArgumentNullException.ThrowIfNull(labels);
         ArgumentOutOfRangeException.ThrowIfLessThan(microBatchSize, 1);
         _dataset = dataset;
-        _labels = labels;
         foreach (var input in inputs)
         {
             _feeds.Add(new Feed(dataset, FieldOf(input.Name, inputs), input, microBatchSize));
@@ -45,6 +45,7 @@ public sealed class BatchFiller
         }
 
         Inputs = [.. _feeds.Select(feed => feed.Input)];
+        _labels = [.. _feeds.Select(feed => labels.FirstOrDefault(rule => rule.Field == feed.Field.Name))];
     }
 
     /// <summary>The inputs in the order they were given, with the shape of a micro-batch.</summary>
@@ -63,9 +64,9 @@ public sealed class BatchFiller
         {
             var sample = target.Slice(index * feed.SampleBytes, feed.SampleBytes);
             feed.Copy(samples[index], sample);
-            if (_labels is not null && feed.Field.Name == _labels.Field)
+            if (_labels[input] is { } rule && feed.Input.Type == TensorElementType.Int64)
             {
-                CheckLabels(feed, samples[index], sample);
+                CheckLabels(MemoryMarshal.Cast<byte, long>(sample), feed, samples[index], rule);
             }
         }
     }
@@ -83,17 +84,9 @@ public sealed class BatchFiller
             + (near is null ? "." : $", or rename the field \"{near}\" to it."));
     }
 
-    private void CheckLabels(Feed feed, int sample, ReadOnlySpan<byte> bytes)
+    private static void CheckLabels(ReadOnlySpan<long> values, Feed feed, int sample, LabelRule rule)
     {
-        if (feed.Input.Type == TensorElementType.Int64)
-        {
-            CheckLabels(MemoryMarshal.Cast<byte, long>(bytes), feed, sample);
-        }
-    }
-
-    private void CheckLabels(ReadOnlySpan<long> values, Feed feed, int sample)
-    {
-        var (classes, ignored) = ((ulong)_labels!.Classes, _labels.IgnoreIndex);
+        var (classes, ignored) = ((ulong)rule.Classes, rule.IgnoreIndex);
         for (var index = 0; index < values.Length; index++)
         {
             if ((ulong)values[index] >= classes && values[index] != ignored)

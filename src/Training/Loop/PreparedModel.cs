@@ -94,11 +94,14 @@ public sealed class PreparedModel
     private static void RequireOutput(GraphProto graph, TrainingConfiguration configuration)
     {
         // A configuration read only for its model may have no loss.
-        if (configuration.Model.Loss?.Output is { } wanted && graph.Output.All(output => output.Name != wanted))
+        var losses = configuration.Model.Loss ?? [];
+        var index = losses.ToList().FindIndex(loss => graph.Output.All(output => output.Name != loss.Output));
+        if (index >= 0)
         {
             var outputs = string.Join(", ", graph.Output.Select(output => $"'{output.Name}'"));
+            var place = losses.Count > 1 ? $"model.loss.{index}" : "model.loss";
             throw new ConfigurationException(
-                [$"{configuration.Path}: model.loss.output is '{wanted}', but {configuration.Model.Path} has the outputs {outputs}: name one of them."]);
+                [$"{configuration.Path}: {place}.output is '{losses[index].Output}', but {configuration.Model.Path} has the outputs {outputs}: name one of them."]);
         }
     }
 }

@@ -23,6 +23,7 @@ public sealed class TrainingRun : IDisposable
     private readonly IntervalMeter _meter;
     private readonly List<IRunObserver> _observers = [];
     private readonly OptimizerSteps _steps;
+    private readonly GradientDivisor _divisor;
     private readonly Dictionary<string, double> _measured = new(StringComparer.Ordinal);
     private readonly long[] _agreement = new long[1];
     private readonly RunCheckpoints _checkpoints;
@@ -49,6 +50,7 @@ public sealed class TrainingRun : IDisposable
             configuration.ParamScheduler, groups, _plan.IterationsPerEpoch, configuration.TrainCfg.MaxEpochs, configuration.TrainCfg.MaxIters);
         _phases = FineTuningPhases.Of(configuration, groups, _plan.IterationsPerEpoch, _plan.TotalIterations);
         _steps = new OptimizerSteps(configuration, trainer.Engine, _schedule, _phases, logger);
+        _divisor = new GradientDivisor(configuration, communicator);
         _checkpoints = new RunCheckpoints(configuration, trainer.Engine, trainer.States, logger);
         _meter = new IntervalMeter(communicator, configuration.MicroBatchSize);
     }
@@ -148,10 +150,10 @@ public sealed class TrainingRun : IDisposable
         var (_, counts) = _plan.Accumulation(_iteration);
         for (var micro = 0; micro < counts; micro++)
         {
-            RunMicroBatch(_iteration + micro, first: micro == 0, last: micro == counts - 1);
+            _divisor.Add(micro, RunMicroBatch(_iteration + micro, first: micro == 0, last: micro == counts - 1));
         }
 
-        return _trainer.Engine.GatherGradients((double)counts * _communicator.Size);
+        return _trainer.Engine.GatherGradients(_divisor.Of(counts));
     }
 
     /// <summary>What the trained model makes of a validation sample; for rank 0, after <see cref="Execute"/>. Null: the configuration asks
@@ -213,9 +215,10 @@ public sealed class TrainingRun : IDisposable
 
         var loss = RunMicroBatch(_iteration, first: position == 0, last: atRest);
         _meter.Add(loss);
+        _divisor.Add(position, loss);
         if (atRest)
         {
-            _steps.Apply(_iteration, _phase, counts);
+            _steps.Apply(_iteration, _phase, _divisor.Of(counts));
         }
 
         var epoch = _plan.EpochOf(_iteration);
@@ -224,7 +227,7 @@ public sealed class TrainingRun : IDisposable
         _trainingSeconds += Stopwatch.GetElapsedTime(started).TotalSeconds;
         foreach (var observer in _observers)
         {
-            observer.IterationEnded(_iteration, loss);
+            observer.IterationEnded(_iteration, loss.Mean);
         }
 
         if (_iteration % _configuration.Log.Interval == 0 || _iteration == _plan.TotalIterations)
@@ -260,7 +263,7 @@ public sealed class TrainingRun : IDisposable
         }
     }
 
-    private float RunMicroBatch(long iteration, bool first, bool last) =>
+    private MicroBatchLoss RunMicroBatch(long iteration, bool first, bool last) =>
         _trainer.RunMicroBatch(_plan.EpochOf(iteration), _plan.PositionInEpoch(iteration), first, last);
 
     private void AdvanceSchedule(long done)

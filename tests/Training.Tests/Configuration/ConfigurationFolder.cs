@@ -80,6 +80,13 @@ internal sealed class ConfigurationFolder : IDisposable
                 return;
             }
 
+            // One object may stand for a list of one.
+            if (steps[0] == "0")
+            {
+                Set(node, steps[1..], value);
+                return;
+            }
+
             node[steps[0]] ??= char.IsAsciiDigit(steps[1][0]) ? new JsonArray(new JsonObject()) : new JsonObject();
             Set(node[steps[0]]!, steps[1..], value);
         }

@@ -65,7 +65,13 @@ public sealed class ConfigurationMistakeTests : IDisposable
     [InlineData("evaluation/sample", "{\"tokens\": \"label\"}", "evaluation.sample.tokens names the data field \"label\", which data.val.fields does not have; did you mean \"labels\"?")]
     [InlineData("evaluation/sample", "{\"picture\": \"image\"}", "evaluation.sample.tokens is missing; add \"tokens\": \"…\".")]
     [InlineData("evaluation/vocabulary", "\"words.json\"", "@/words.json, which does not exist; correct the path or put the file there.")]
-    [InlineData("model/loss/normalize", "\"global\"", "model.loss.normalize is the string \"global\", which this version does not have; it has \"micro_batch\".")]
+    [InlineData("model/loss/normalize", "\"all\"", "model.loss.normalize is the string \"all\", which this version does not have; it has \"micro_batch\", \"global\".")]
+    [InlineData("model/loss/delta", "0.5", "model.loss.delta is for a loss of type \"huber\"; remove it.")]
+    [InlineData("model/loss/pos_weight", "[2]", "model.loss.pos_weight is for a loss of type \"bce_with_logits\"; remove it.")]
+    [InlineData("model/loss", "[]", "model.loss is an empty list; name at least one loss.")]
+    [InlineData("model/loss", "[{\"type\": \"mse\", \"output\": \"a\", \"labels\": \"labels\", \"axis\": 1}, {\"type\": \"l1\", \"output\": \"b\", \"labels\": \"labels\"}]", "model.loss.0.axis is for a loss of type \"cross_entropy\"; remove it.")]
+    [InlineData("model/loss", "[{\"type\": \"output\", \"output\": \"a\"}, {\"type\": \"l1\", \"output\": \"b\", \"labels\": \"label\"}]", "model.loss.1.labels names the data field \"label\", which data.train.fields does not have; did you mean \"labels\"?")]
+    [InlineData("model/loss", "[{\"type\": \"mse\", \"output\": \"a\", \"labels\": \"labels\", \"normalize\": \"global\"}, {\"type\": \"output\", \"output\": \"b\"}]", "model.loss.0.normalize is \"global\", but several losses count different things, so their sum has no one divisor; remove it.")]
     [InlineData("model/frozen/0", "\"\"", "model.frozen.0 is empty, which would freeze every parameter; remove it.")]
     [InlineData("model/frozen", "\"a\"", "model.frozen is the string \"a\", but must be a list of strings.")]
     [InlineData("data/train/fields/image", "5", "data.train.fields.image is 5, but must be a string such as \"train.npy\" or \"train.npz:images\".")]
@@ -110,7 +116,7 @@ public sealed class ConfigurationMistakeTests : IDisposable
 
         Assert.Equal(7, exception.Problems.Count);
         Assert.Contains(exception.Problems, problem => problem.Contains("names " + Path.Combine(_folder.Folder, "modle.onnx") + ", which does not exist; did you mean \"model.onnx\"?", StringComparison.Ordinal));
-        Assert.Contains(exception.Problems, problem => problem.Contains("model.loss.type is the string \"cros_entropy\", which this version does not have; it has \"cross_entropy\", \"mse\", \"output\". Did you mean \"cross_entropy\"?", StringComparison.Ordinal));
+        Assert.Contains(exception.Problems, problem => problem.Contains("model.loss.type is the string \"cros_entropy\", which this version does not have; it has \"cross_entropy\", \"mse\", \"l1\", \"huber\", \"bce_with_logits\", \"kl_div\", \"output\". Did you mean \"cross_entropy\"?", StringComparison.Ordinal));
         Assert.Contains(exception.Problems, problem => problem.Contains("data.train.fields.image names", StringComparison.Ordinal) && problem.Contains("did you mean \"image.npy\"?", StringComparison.Ordinal));
         Assert.Contains(exception.Problems, problem => problem.EndsWith("train_cfg.max_epochs is the string \"three\", but must be a whole number.", StringComparison.Ordinal));
         Assert.Contains(exception.Problems, problem => problem.Contains("micro_batch_size is given twice, the first time in ", StringComparison.Ordinal));

@@ -135,6 +135,13 @@ public sealed class SchemaKeyTests : IDisposable
             .OfType<JsonObject>().First();
         if (isList)
         {
+            if (node is JsonObject)
+            {
+                // One object stands for a list of one.
+                Set(next, node, steps[1..], value);
+                return;
+            }
+
             var list = node.AsArray();
             if (list.Count == 0)
             {

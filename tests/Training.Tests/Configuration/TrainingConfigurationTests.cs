@@ -15,8 +15,8 @@ public sealed class TrainingConfigurationTests : IDisposable
 
         Assert.Equal(Path.Combine(_folder.Folder, "model.onnx"), configuration.Model.Path);
         Assert.Equal(["encoder.patch"], configuration.Model.Frozen);
-        Assert.Equal(LossKind.CrossEntropy, configuration.Model.Loss.Type);
-        Assert.Equal(-100, configuration.Model.Loss.IgnoreIndex);
+        Assert.Equal(LossKind.CrossEntropy, configuration.Model.Loss[0].Type);
+        Assert.Equal(-100, configuration.Model.Loss[0].IgnoreIndex);
         Assert.Equal(["image", "labels"], configuration.Data.Train.Fields.Keys);
         Assert.Equal(new DataFieldSource(Path.Combine(_folder.Folder, "arrays.npz"), "labels"), configuration.Data.Train.Fields["labels"]);
         Assert.True(configuration.Data.Train.Shuffle);

@@ -26,7 +26,7 @@ internal static class ArtifactDefaults
                 Model = model with
                 {
                     Path = artifacts.Evaluation.Path!,
-                    Loss = new LossSection { Type = LossKind.ModelOutput, Output = output },
+                    Loss = [new LossSection { Type = LossKind.ModelOutput, Output = output }],
                 },
                 OptimWrapper = configuration.OptimWrapper ?? Wrapper(artifacts, folder),
             };

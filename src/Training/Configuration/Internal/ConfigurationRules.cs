@@ -13,8 +13,8 @@ internal sealed class ConfigurationRules(ConfigurationNode root, ConfigurationPr
     {
         CheckTrain(configuration.TrainCfg);
         CheckArtifacts(configuration.Model);
-        CheckLoss(configuration.Model?.Loss);
-        CheckFields(configuration.Data, configuration.Model?.Loss?.Labels);
+        new LossRules(Report, problems.Any).Check(configuration.Model?.Loss, Find("model", "loss").Node.Kind == JsonValueKind.Array, configuration.Data, FieldNames());
+        CheckFields(configuration.Data);
         CheckWrapper(configuration.OptimWrapper);
         CheckOptimizer(configuration.OptimWrapper?.Optimizer, configuration.OptimWrapper?.ParamwiseCfg);
         CheckParamwise(configuration.OptimWrapper?.ParamwiseCfg, configuration.OptimWrapper?.Optimizer);
@@ -30,7 +30,7 @@ internal sealed class ConfigurationRules(ConfigurationNode root, ConfigurationPr
         }
 
         if (configuration.Evaluation.Metric is not (null or EvaluationMetric.None)
-            && configuration.Model?.Loss is { Type: not LossKind.CrossEntropy } && !problems.Any("model.loss.type"))
+            && configuration.Model?.Loss is { Count: > 0 } losses && losses.All(loss => loss is { Type: not LossKind.CrossEntropy }))
         {
             Report("counts right classes, which needs a model.loss of type \"cross_entropy\"; set it to \"none\".", "evaluation", "metric");
         }
@@ -71,39 +71,10 @@ internal sealed class ConfigurationRules(ConfigurationNode root, ConfigurationPr
         }
     }
 
-    private void CheckLoss(LossSection? loss)
-    {
-        if (loss is null || problems.Any("model.loss.type"))
-        {
-            return;
-        }
+    /// <summary>The fields of data.train as they are written: one whose value has a mistake was not bound, but it is there.</summary>
+    private List<string> FieldNames() => Find("data", "train", "fields") is { Exact: true, Node: var node } ? [.. node.Members.Keys] : [];
 
-        if (loss is { Type: LossKind.ModelOutput, Labels: not null })
-        {
-            Report("is not used by a loss of type \"output\"; remove it, or feed the field as a model input.", "model", "loss", "labels");
-        }
-        else if (loss.Type != LossKind.ModelOutput && string.IsNullOrEmpty(loss.Labels))
-        {
-            Report("must name the data field with the labels; add \"labels\": \"labels\".", "model", "loss", "labels");
-        }
-
-        if (loss is { Output.Length: 0 })
-        {
-            Report("is an empty string, but must name a model output.", "model", "loss", "output");
-        }
-
-        if (loss.Type != LossKind.CrossEntropy && loss.IgnoreIndex != new LossSection { Type = default, Output = "" }.IgnoreIndex)
-        {
-            Report("is for a loss of type \"cross_entropy\"; remove it.", "model", "loss", "ignore_index");
-        }
-
-        if (loss.Type != LossKind.CrossEntropy && loss.LabelSmoothing != 0)
-        {
-            Report("is for a loss of type \"cross_entropy\"; remove it.", "model", "loss", "label_smoothing");
-        }
-    }
-
-    private void CheckFields(DataSection? data, string? labels)
+    private void CheckFields(DataSection? data)
     {
         if (data?.Train?.Fields is not { } train)
         {
@@ -116,15 +87,7 @@ internal sealed class ConfigurationRules(ConfigurationNode root, ConfigurationPr
             return;
         }
 
-        // A field whose value has a mistake was not bound, but it is there.
-        var names = Find("data", "train", "fields").Node.Members.Keys;
-        if (!string.IsNullOrEmpty(labels) && !names.Contains(labels))
-        {
-            var near = NearestName.Find(labels, names);
-            Report($"names the data field \"{labels}\", which data.train.fields does not have; "
-                + (near is null ? $"it has {string.Join(", ", names.Select(name => $"\"{name}\""))}." : $"did you mean \"{near}\"?"), "model", "loss", "labels");
-        }
-
+        var names = FieldNames();
         if (data.Val?.Fields is not null)
         {
             var validation = Find("data", "val", "fields").Node.Members.Keys;

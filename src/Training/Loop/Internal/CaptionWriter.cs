@@ -56,15 +56,14 @@ internal sealed class CaptionWriter
     internal SamplePrediction Write(int sample)
     {
         var data = _materials.Validation!;
-        var inputs = _materials.InputsOf(data);
-        var fed = inputs.Select(input => input.Name).ToHashSet(StringComparer.Ordinal);
-        using var buffers = new InputBuffers(data, inputs, fed, _materials.Configuration.MicroBatchSize, labels: null);
+        using var buffers = _materials.Buffers(data);
         buffers.Fill(Enumerable.Repeat(sample, _materials.Configuration.MicroBatchSize).ToArray());
-        var labels = _materials.Loss.Labels is { } name ? buffers.Tensors[name].Span<long>()[..(int)data.Fields[name].SampleElements].ToArray() : [];
+        var loss = _materials.Classification;
+        var labels = loss?.Labels is { } name ? buffers.Tensors[name].Span<long>()[..(int)data.Fields[name].SampleElements].ToArray() : [];
         return new SamplePrediction(
             _section.Picture is { } picture ? Draw(buffers.Tensors[picture].Span<float>(), data.Fields[picture].SampleShape) : [],
             Generate(buffers),
-            Text(labels.Where(label => label != _materials.Loss.IgnoreIndex)));
+            Text(labels.Where(label => label != loss!.IgnoreIndex)));
     }
 
     private string Generate(InputBuffers buffers)

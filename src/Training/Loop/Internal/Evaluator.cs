@@ -32,14 +32,14 @@ internal sealed class Evaluator : IDisposable
         var configuration = materials.Configuration;
         var data = materials.Validation!;
         var model = new TrainingGraphBuilder().BuildEvaluation(
-            materials.Model, materials.Values, materials.Loss, [.. materials.Prepared.Trainable, .. states.Tensors.Keys]);
+            materials.Model, materials.Values!, materials.Loss, [.. materials.Prepared.Trainable, .. states.Tensors.Keys]);
         _loss = model.Graph.Output[0].Name;
         _fixedBatch = BatchAxis.IsFixed(materials.Model);
         using var options = SessionSettings.Create(materials.Environment, configuration.Execution, _communicator);
         _session = OrtSession.Open(materials.Environment, model, options);
         var fed = _session.Inputs.Select(input => input.Name).Except(materials.Prepared.Trainable).Except(states.Tensors.Keys)
             .ToHashSet(StringComparer.Ordinal);
-        _inputs = new InputBuffers(data, materials.InputsOf(data), fed, configuration.MicroBatchSize, materials.Labels);
+        _inputs = materials.Buffers(data, fed);
         var count = Math.Min(data.Count, configuration.Evaluation.MaxSamples ?? int.MaxValue);
         _sampler = new BatchSampler(count, _communicator.Size, _communicator.Rank, configuration.MicroBatchSize, shuffle: false, seed: 0);
         _samples = new int[configuration.MicroBatchSize];
@@ -50,9 +50,9 @@ internal sealed class Evaluator : IDisposable
     {
         _states.Average(_communicator);
         var metric = _materials.Metric;
-        var meter = metric == EvaluationMetric.None ? null : new AccuracyMeter(metric, _materials.Loss.IgnoreIndex);
-        // Losses weighted by samples, samples, right predictions, all predictions.
-        var totals = new double[4];
+        var meter = metric == EvaluationMetric.None ? null : new AccuracyMeter(metric, _materials.Classification!.IgnoreIndex);
+        // Losses times what they count, what they count, samples, right predictions, all predictions.
+        var totals = new double[5];
         _engine.GatherWholeParameters();
         for (var batch = 0; batch < _sampler.IterationsPerEpoch; batch++)
         {
@@ -60,30 +60,31 @@ internal sealed class Evaluator : IDisposable
             // A model for one batch size only cannot look at fewer samples, and repeats must not count twice.
             if (counted > 0 && !(_fixedBatch && counted < _samples.Length))
             {
-                var loss = Measure(counted, meter);
-                totals[0] += loss * counted;
-                totals[1] += counted;
+                var (loss, weight) = Measure(counted, meter);
+                totals[0] += loss * weight;
+                totals[1] += weight;
+                totals[2] += counted;
             }
         }
 
         _engine.ReleaseWholeParameters();
-        (totals[2], totals[3]) = (meter?.Correct ?? 0, meter?.Total ?? 0);
+        (totals[3], totals[4]) = (meter?.Correct ?? 0, meter?.Total ?? 0);
         _communicator.AllReduce(totals, ReduceOperation.Sum);
         return new ValidationRecord
         {
             Iteration = iteration,
             Epoch = epoch,
-            Loss = totals[0] / totals[1],
-            Samples = (long)totals[1],
+            Loss = totals[1] > 0 ? totals[0] / totals[1] : 0,
+            Samples = (long)totals[2],
             Metric = meter is null ? null : JsonNamingPolicy.SnakeCaseLower.ConvertName(metric.ToString()),
-            Value = meter is null ? null : totals[2] / totals[3],
+            Value = meter is null ? null : totals[3] / totals[4],
         };
     }
 
     /// <summary>The model's outputs for given inputs, by the trained parameters as they are now; they must be whole.</summary>
     internal float[] Scores(IReadOnlyDictionary<string, OrtTensor> inputs)
     {
-        var results = _session.Run(With(inputs), [_materials.Loss.Output]);
+        var results = _session.Run(With(inputs), [_materials.Classification?.Output ?? _materials.Loss.Output]);
         using var scores = results[0];
         return scores.Span<float>().ToArray();
     }
@@ -94,19 +95,27 @@ internal sealed class Evaluator : IDisposable
         _inputs.Dispose();
     }
 
-    private double Measure(int counted, AccuracyMeter? meter)
+    private (double Loss, double Weight) Measure(int counted, AccuracyMeter? meter)
     {
         _inputs.Fill(_samples.AsSpan(0, counted));
         var feeds = _inputs.Tensors.Keys.ToDictionary(name => name, name => _inputs.First(name, counted), StringComparer.Ordinal);
-        var results = _session.Run(With(feeds), [_loss, _materials.Loss.Output]);
+        var classification = _materials.Classification;
+        var results = _session.Run(With(feeds), [_loss, classification?.Output ?? _materials.Loss.Output]);
         double loss = results[0].Span<float>()[0];
-        meter?.Add(results[1].Span<float>(), feeds[_materials.Loss.Labels!].Span<long>(), counted, counted);
+        if (meter is not null)
+        {
+            var axis = LabelInputs.Axis(classification!, results[1].Shape.Count);
+            meter.Add(ClassRows.Of(results[1].Span<float>(), results[1].Shape, axis), feeds[classification!.Labels!].Span<long>(), counted, counted);
+        }
+
+        // Means of batches weigh as the batches do, those of a global normalization as much as the labels behind them.
+        var weight = _materials.Loss.IsSum ? LabelCount.Of(_materials.Loss, feeds) : counted;
         foreach (var tensor in results.Concat(feeds.Values))
         {
             tensor.Dispose();
         }
 
-        return loss;
+        return (loss, weight);
     }
 
     private Dictionary<string, OrtTensor> With(IReadOnlyDictionary<string, OrtTensor> inputs) =>

@@ -10,18 +10,22 @@ internal sealed class InputBuffers : IDisposable
     private readonly AlignedBuffer?[] _buffers;
     private readonly Dictionary<string, OrtTensor> _tensors = new(StringComparer.Ordinal);
     private readonly Dictionary<string, int> _positions = new(StringComparer.Ordinal);
+    private readonly int _microBatchSize;
 
     /// <summary>Makes room for a micro-batch.</summary>
     /// <param name="dataset">Where samples come from; it must have a field for every input and an input for every field.</param>
     /// <param name="inputs">What the model takes, the labels among them.</param>
     /// <param name="used">The inputs that need memory; the others are checked against the data and left alone.</param>
     /// <param name="microBatchSize">Samples that fit.</param>
-    /// <param name="labels">Which labels are allowed, or null.</param>
+    /// <param name="labels">Which labels are allowed.</param>
+    /// <param name="shapes">The shape in which the graph takes an input, where it is another than that of the data, element by element the same.</param>
     internal InputBuffers(
-        Dataset dataset, IReadOnlyList<ValueDescription> inputs, IReadOnlyCollection<string> used, int microBatchSize, LabelRule? labels)
+        Dataset dataset, IReadOnlyList<ValueDescription> inputs, IReadOnlyCollection<string> used, int microBatchSize, IReadOnlyList<LabelRule> labels,
+        IReadOnlyDictionary<string, long[]>? shapes = null)
     {
         _filler = new BatchFiller(dataset, microBatchSize, inputs, labels);
         _buffers = new AlignedBuffer?[_filler.Inputs.Count];
+        _microBatchSize = microBatchSize;
         for (var position = 0; position < _buffers.Length; position++)
         {
             var input = _filler.Inputs[position];
@@ -30,7 +34,7 @@ internal sealed class InputBuffers : IDisposable
                 var buffer = new AlignedBuffer(input.ByteLength);
                 _buffers[position] = buffer;
                 _positions.Add(input.Name, position);
-                _tensors.Add(input.Name, OrtTensor.Wrap(buffer, 0, input.Type, [.. input.Shape]));
+                _tensors.Add(input.Name, OrtTensor.Wrap(buffer, 0, input.Type, shapes?.GetValueOrDefault(input.Name) ?? [.. input.Shape]));
             }
         }
     }
@@ -56,7 +60,8 @@ internal sealed class InputBuffers : IDisposable
     {
         var position = _positions[name];
         var input = _filler.Inputs[position];
-        return OrtTensor.Wrap(_buffers[position]!, 0, input.Type, [samples, .. input.Shape.Skip(1)]);
+        var whole = _tensors[name].Shape;
+        return OrtTensor.Wrap(_buffers[position]!, 0, input.Type, [whole[0] / _microBatchSize * samples, .. whole.Skip(1)]);
     }
 
     public void Dispose()

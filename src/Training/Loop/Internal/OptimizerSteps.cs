@@ -42,9 +42,9 @@ internal sealed class OptimizerSteps
     /// <summary>Applies the accumulated gradients. Collective.</summary>
     /// <param name="iteration">The iteration that ends the accumulation, from 0.</param>
     /// <param name="phase">The phase of fine-tuning the update is in.</param>
-    /// <param name="microBatches">Micro-batches accumulated on each rank.</param>
+    /// <param name="divisor">What the summed gradients are divided by.</param>
     /// <exception cref="TrainingException">The gradient is not finite and skipping it does not help or is not wanted.</exception>
-    internal void Apply(long iteration, int phase, int microBatches)
+    internal void Apply(long iteration, int phase, double divisor)
     {
         for (var group = 0; group < _rates.Length; group++)
         {
@@ -54,7 +54,7 @@ internal sealed class OptimizerSteps
 
         var result = _engine.Step(new UpdateSettings
         {
-            GradientDivisor = (double)microBatches * _engine.Communicator.Size,
+            GradientDivisor = divisor,
             MaxNorm = _configuration.OptimWrapper.ClipGrad?.MaxNorm,
             LearningRates = _rates,
             WeightDecays = _weightDecays,

@@ -62,18 +62,33 @@ internal static class SettingsMapping
         Deterministic = randomness.Deterministic,
     };
 
-    internal static LossOptions Loss(LossSection section) => new()
+    internal static LossOptions Loss(IReadOnlyList<LossSection> sections)
+    {
+        var terms = sections.Select(Loss).ToList();
+        return terms[0] with { Others = terms[1..], IsSum = sections[0].Normalize == LossNormalization.Global };
+    }
+
+    private static LossOptions Loss(LossSection section) => new()
     {
         Type = section.Type switch
         {
             LossKind.CrossEntropy => LossType.CrossEntropy,
             LossKind.MeanSquaredError => LossType.MeanSquaredError,
+            LossKind.L1 => LossType.L1,
+            LossKind.Huber => LossType.Huber,
+            LossKind.BinaryCrossEntropy => LossType.BinaryCrossEntropy,
+            LossKind.KullbackLeibler => LossType.KullbackLeibler,
             _ => LossType.ModelOutput,
         },
         Output = section.Output,
         Labels = section.Labels,
+        Weight = section.Weight,
         IgnoreIndex = section.IgnoreIndex,
+        ClassWeights = section.ClassWeights,
         LabelSmoothing = section.LabelSmoothing,
+        Axis = section.Axis,
+        Delta = section.Delta,
+        PositiveWeight = section.PosWeight,
     };
 
     private static GroupRule Group(GroupSection section) => new()

@@ -18,13 +18,7 @@ internal sealed class Trainer : IDisposable
         _materials = materials;
         Engine = engine;
         var configuration = materials.Configuration;
-        var fed = materials.Graph.ModelInputs.ToHashSet(StringComparer.Ordinal);
-        if (materials.Graph.LabelsInput is { } labels)
-        {
-            fed.Add(labels);
-        }
-
-        _inputs = new InputBuffers(materials.Train, materials.InputsOf(materials.Train), fed, configuration.MicroBatchSize, materials.Labels);
+        _inputs = materials.Buffers(materials.Train, [.. materials.Graph.ModelInputs, .. materials.Graph.LabelInputs]);
         _samples = new int[configuration.MicroBatchSize];
         States = new CarriedStates(materials.Graph.States, materials.Model);
         Evaluator = materials.Validation is null ? null : new Evaluator(materials, engine, States);
@@ -78,8 +72,8 @@ internal sealed class Trainer : IDisposable
         _session = RankAgreement.Run(Engine.Communicator, () => new TrainingSession(_materials, Engine, graph, _inputs, States));
     }
 
-    /// <summary>Runs one micro-batch: its gradients go into the update, its loss is returned.</summary>
-    internal float RunMicroBatch(int epoch, int positionInEpoch, bool first, bool last)
+    /// <summary>Runs one micro-batch: its gradients go into the update, its loss is returned with what it is to be divided by.</summary>
+    internal MicroBatchLoss RunMicroBatch(int epoch, int positionInEpoch, bool first, bool last)
     {
         _materials.Sampler.Indices(epoch, positionInEpoch, _samples);
         _inputs.Fill(_samples);

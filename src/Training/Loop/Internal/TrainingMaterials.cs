@@ -35,39 +35,32 @@ internal sealed class TrainingMaterials : IDisposable
     internal OnnxModel Model { get; private set; } = null!;
 
     /// <summary>The exact shape and type of every value of the model for one micro-batch.</summary>
-    internal ValueTable Values { get; private set; } = null!;
+    internal ValueTable? Values { get; private set; }
 
     internal TrainingGraph Graph { get; private set; } = null!;
 
     internal BatchSampler Sampler { get; private set; } = null!;
 
-    /// <summary>Which labels the loss accepts. Null: it takes any.</summary>
-    internal LabelRule? Labels => Loss is { Type: LossType.CrossEntropy, Labels: { } labels }
-        ? new LabelRule(labels, Values[Loss.Output].Shape[^1], Loss.IgnoreIndex)
-        : null;
+    /// <summary>The loss whose scores predict classes, the first of several. Null: there is none.</summary>
+    internal LossOptions? Classification => LabelInputs.Terms(Loss).FirstOrDefault(term => term.Type == LossType.CrossEntropy);
 
     /// <summary>What validation measures.</summary>
     internal EvaluationMetric Metric => Configuration.Evaluation.Metric
-        ?? (Loss.Type == LossType.CrossEntropy ? EvaluationMetric.TokenAccuracy : EvaluationMetric.None);
+        ?? (Classification is null ? EvaluationMetric.None : EvaluationMetric.TokenAccuracy);
 
-    /// <summary>Everything a data section has to feed: the model's inputs and, where the loss takes them, the labels.</summary>
-    internal IReadOnlyList<ValueDescription> InputsOf(Dataset dataset)
+    /// <summary>Memory for micro-batches of a data section, which must feed the model's inputs and the labels and nothing else.</summary>
+    /// <param name="dataset">The samples.</param>
+    /// <param name="used">The inputs that are wanted.</param>
+    internal InputBuffers Buffers(Dataset dataset, IReadOnlyCollection<string> used)
     {
-        var inputs = BatchAxis.Inputs(Model, Configuration.MicroBatchSize);
-        if (Loss.Labels is not { } labels || inputs.Any(input => input.Name == labels))
-        {
-            return inputs;
-        }
-
-        // The labels' shape follows from the scores', which the first micro-batch tells; until then it is the data's own.
-        if (!dataset.Fields.TryGetValue(labels, out var field))
-        {
-            throw new DataException($"model.loss.labels is \"{labels}\", but {dataset.Name}.fields has no such field: add it there.");
-        }
-
-        var type = Loss.Type == LossType.CrossEntropy ? TensorElementType.Int64 : TensorElementType.Float;
-        return [.. inputs, new ValueDescription(labels, type, [Configuration.MicroBatchSize, .. field.SampleShape])];
+        var size = Configuration.MicroBatchSize;
+        // The labels' shapes follow from the scores', which the first micro-batch tells; until then they are the data's own.
+        var labels = LabelInputs.Of(Loss, Model, Values, dataset, size);
+        return new InputBuffers(dataset, [.. BatchAxis.Inputs(Model, size), .. labels.Inputs], used, size, labels.Rules, labels.Shapes);
     }
+
+    /// <summary>Memory for micro-batches of all inputs of a data section.</summary>
+    internal InputBuffers Buffers(Dataset dataset) => Buffers(dataset, [.. dataset.Fields.Keys]);
 
     internal static TrainingMaterials Load(TrainingConfiguration configuration, PreparedModel prepared, ICommunicator communicator)
     {
@@ -109,7 +102,14 @@ internal sealed class TrainingMaterials : IDisposable
             Configuration.Data.Train.Shuffle, Configuration.Randomness.Seed, Configuration.Data.Train.DropLast);
         Model = BatchAxis.Fit(Prepared.Model, Configuration.MicroBatchSize);
         Values = Probe();
-        Graph = Prepared.Artifacts is { } artifacts ? Lowered(artifacts) : new TrainingGraphBuilder().Build(Model, Values, Loss, [.. Prepared.Trainable]);
+        Graph = Prepared.Artifacts is { } artifacts ? Lowered(artifacts) : Built();
+    }
+
+    private TrainingGraph Built()
+    {
+        // What the data gets wrong about labels is said in its words before the graph says it in its own.
+        LabelInputs.Of(Loss, Model, Values, Train, Configuration.MicroBatchSize);
+        return new TrainingGraphBuilder().Build(Model, Values!, Loss, [.. Prepared.Trainable]);
     }
 
     private TrainingGraph Lowered(OfficialArtifacts artifacts)
@@ -131,7 +131,7 @@ internal sealed class TrainingMaterials : IDisposable
     private ValueTable Probe()
     {
         var fed = BatchAxis.Inputs(Model, Configuration.MicroBatchSize).Select(input => input.Name).ToHashSet(StringComparer.Ordinal);
-        using var inputs = new InputBuffers(Train, InputsOf(Train), fed, Configuration.MicroBatchSize, labels: null);
+        using var inputs = Buffers(Train, fed);
         var first = Enumerable.Range(0, Configuration.MicroBatchSize).Select(index => index % Train.Count).ToArray();
         inputs.Fill(first);
         try

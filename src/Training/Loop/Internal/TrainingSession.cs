@@ -11,9 +11,10 @@ internal sealed class TrainingSession : IDisposable
 {
     private const int Alignment = 64;
 
-    private readonly AlignedBuffer _results = new(2 * Alignment);
+    private readonly AlignedBuffer _results = new(3 * Alignment);
     private readonly OrtTensor _loss;
     private readonly OrtTensor _token;
+    private readonly OrtTensor? _count;
     private readonly OrtSession _session;
     private readonly OrtBinding _binding;
 
@@ -44,15 +45,21 @@ internal sealed class TrainingSession : IDisposable
         _token = OrtTensor.Wrap(_results, Alignment, TensorElementType.Float, []);
         states.Bind(_binding);
         _binding.Output(graph.LossName, _loss);
+        if (graph.CountName is { } count)
+        {
+            _count = OrtTensor.Wrap(_results, 2 * Alignment, TensorElementType.Float, []);
+            _binding.Output(count, _count);
+        }
+
         _binding.Output(ZeroEngine.TokenOutput, _token);
     }
 
     /// <summary>Runs the graph on what the bound inputs hold.</summary>
-    /// <returns>The loss.</returns>
-    internal float Run()
+    /// <returns>The loss, with what it is to be divided by.</returns>
+    internal MicroBatchLoss Run()
     {
         _session.Run(_binding);
-        return _loss.Span<float>()[0];
+        return new MicroBatchLoss(_loss.Span<float>()[0], _count is null ? 1 : _count.Span<float>()[0]);
     }
 
     public void Dispose()
@@ -61,6 +68,7 @@ internal sealed class TrainingSession : IDisposable
         _session.Dispose();
         _token.Dispose();
         _loss.Dispose();
+        _count?.Dispose();
         _results.Dispose();
     }
 }
