@@ -33,6 +33,7 @@ public static class GradientRuleRegistry
         QuantizationRules.Register(Rules);
         MicrosoftRules.Register(Rules);
         LossRules.Register(Rules);
+        SelectionRules.Register(Rules);
         LogicRules.Register(Rules);
         Operators = [.. Rules.Operators.Order()];
     }

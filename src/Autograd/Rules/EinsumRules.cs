@@ -23,12 +23,8 @@ internal static class EinsumRules
                 continue;
             }
 
-            var own = operands[i];
-            if (own.Distinct().Count() != own.Length)
-            {
-                throw context.Unsupported($"index repeated within the operand '{own}' has no gradient rule");
-            }
-
+            var own = string.Concat(operands[i].Distinct());
+            var lengths = own.Select(index => context.Input(i).Shape[operands[i].IndexOf(index)]).ToArray();
             List<Value> factors = [context.DY];
             List<string> names = [result];
             for (var j = 0; j < operands.Length; j++)
@@ -47,10 +43,44 @@ internal static class EinsumRules
                 node => node.SetString("equation", $"{string.Join(',', names)}->{known}"));
 
             // Indices of this operand alone come back with length 1 and are repeated.
-            var full = own.Select((index, axis) => known.Contains(index) ? shape[known.IndexOf(index)] : context.Input(i).Shape[axis]).ToArray();
+            var full = own.Select((index, axis) => known.Contains(index) ? shape[known.IndexOf(index)] : lengths[axis]).ToArray();
             var kept = own.Select(index => known.Contains(index) ? shape[known.IndexOf(index)] : 1).ToArray();
-            context.Give(i, graph.Expand(graph.Reshape(product, kept), full));
+            var gradient = graph.Expand(graph.Reshape(product, kept), full);
+            context.Give(i, own.Length == operands[i].Length ? gradient : Diagonal(graph, gradient, own, operands[i]));
         }
+    }
+
+    /// <summary>An operand with an index twice is read along its diagonal only, so that is where its gradient lies.</summary>
+    private static Value Diagonal(GraphEmitter graph, Value gradient, string own, string operand)
+    {
+        var spare = new Queue<char>("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ".Where(letter => !operand.Contains(letter)));
+        List<Value> factors = [gradient];
+        List<string> names = [own];
+        var result = "";
+        foreach (var index in operand)
+        {
+            if (!result.Contains(index))
+            {
+                result += index;
+                continue;
+            }
+
+            var length = gradient.Shape[own.IndexOf(index)];
+            var identity = new double[length * length];
+            for (var i = 0L; i < length; i++)
+            {
+                identity[(i * length) + i] = 1;
+            }
+
+            var other = spare.Dequeue();
+            factors.Add(graph.Reals(gradient.Type, [length, length], identity));
+            names.Add($"{index}{other}");
+            result += other;
+        }
+
+        var shape = operand.Select(index => gradient.Shape[own.IndexOf(index)]).ToArray();
+        return graph.Node(
+            "Einsum", factors.ToArray(), gradient.Type, shape, node => node.SetString("equation", $"{string.Join(',', names)}->{result}"));
     }
 
     private static long Length(char index, List<string> names, List<Value> factors)

@@ -116,8 +116,9 @@ internal static class NormalizationRules
     }
 
     /// <summary>
-    /// Inference mode, the running statistics being constants: dx = dy·scale·r, dscale = r·Σ dy·(x - mean), dbias = Σ dy, with the sums over
-    /// everything but the channels (axis 1).
+    /// Inference mode, with r = 1/√(var + ε): dx = dy·scale·r, dscale = r·Σ dy·(x - mean), dbias = Σ dy, dmean = -scale·r·Σ dy and
+    /// dvar = -½·scale·r³·Σ dy·(x - mean), with the sums over everything but the channels (axis 1). Running statistics are constants, and
+    /// then the last two are not asked for.
     /// </summary>
     private static void BatchNormalization(RuleContext context)
     {
@@ -125,11 +126,6 @@ internal static class NormalizationRules
         {
             TrainingBatchNormalization(context);
             return;
-        }
-
-        if (context.Needs(3) || context.Needs(4))
-        {
-            throw context.Unsupported("its running mean and variance are statistics, not parameters");
         }
 
         var graph = context.Graph;
@@ -145,16 +141,28 @@ internal static class NormalizationRules
             context.Give(0, graph.Mul(dy, graph.Reshape(graph.Mul(graph.Cast(context.Input(1), x.Type), inverse), perChannel)));
         }
 
-        if (context.Needs(1))
+        var total = context.Needs(2) || context.Needs(3) ? SumPerChannel(graph, dy) : null;
+        if (context.Needs(1) || context.Needs(4))
         {
             var mean = graph.Reshape(graph.Cast(context.Input(3), x.Type), perChannel);
-            var sum = SumPerChannel(graph, graph.Mul(dy, graph.Sub(x, mean)));
-            context.Give(1, graph.Cast(graph.Mul(sum, inverse), context.Input(1).Type));
+            var along = graph.Mul(SumPerChannel(graph, graph.Mul(dy, graph.Sub(x, mean))), inverse);
+            context.Give(1, graph.Cast(along, context.Input(1).Type));
+            if (context.Needs(4))
+            {
+                var half = graph.Mul(graph.Mul(along, graph.Cast(context.Input(1), x.Type)), -0.5);
+                context.Give(4, graph.Cast(graph.Mul(half, graph.Square(inverse)), context.Input(4).Type));
+            }
         }
 
         if (context.Needs(2))
         {
-            context.Give(2, graph.Cast(SumPerChannel(graph, dy), context.Input(2).Type));
+            context.Give(2, graph.Cast(total!, context.Input(2).Type));
+        }
+
+        if (context.Needs(3))
+        {
+            var factor = graph.Mul(graph.Cast(context.Input(1), x.Type), inverse);
+            context.Give(3, graph.Cast(graph.Neg(graph.Mul(total!, factor)), context.Input(3).Type));
         }
     }
 

@@ -18,19 +18,30 @@ internal static class PoolingRules
     /// <summary>The operator itself says which element it took: the first of equal ones, as PyTorch does.</summary>
     private static void MaxPool(RuleContext context)
     {
-        if (context.Node.GetInt("storage_order", 0) != 0)
-        {
-            throw context.Unsupported("its column-major indices have no gradient rule");
-        }
-
         var graph = context.Graph;
         var shape = context.X.Shape;
+        var isColumnMajor = context.Node.GetInt("storage_order", 0) != 0 && shape.Length > 3;
+        if (isColumnMajor && shape.Length > 4)
+        {
+            throw context.Unsupported("its column-major indices over more than two axes have no gradient rule");
+        }
+
         var images = shape[0] * shape[1];
         var area = Shapes.Count(shape.AsSpan(2));
         var windows = Shapes.Count(context.Y.Shape.AsSpan(2));
         var taken = graph.Reshape(context.ExtraOutput(1, TensorElementType.Int64, context.Y.Shape), images, windows);
         var firsts = graph.Mul(graph.Iota(images, 1), graph.Scalar(TensorElementType.Int64, area));
-        var sums = graph.ScatterAdd([images, area], graph.Sub(taken, firsts), graph.Reshape(context.DY, images, windows), 1);
+        var places = graph.Sub(taken, firsts);
+        if (isColumnMajor)
+        {
+            // They count down columns: row + column·height.
+            var height = graph.Scalar(TensorElementType.Int64, shape[2]);
+            var column = graph.Div(places, height);
+            var row = graph.Sub(places, graph.Mul(column, height));
+            places = graph.Add(graph.Mul(row, graph.Scalar(TensorElementType.Int64, shape[3])), column);
+        }
+
+        var sums = graph.ScatterAdd([images, area], places, graph.Reshape(context.DY, images, windows), 1);
         context.Give(0, graph.Reshape(sums, shape));
     }
 

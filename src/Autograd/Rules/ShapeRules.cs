@@ -148,7 +148,7 @@ internal static class ShapeRules
         return (gradient, start);
     }
 
-    /// <summary>Padding with a constant: cuts the border off. Other modes repeat elements of the input, which get the sum of their copies.</summary>
+    /// <summary>Padding with a constant: cuts the border off, which is the constant's. Other modes repeat elements of the input, which get the sum of their copies.</summary>
     private static void Pad(RuleContext context)
     {
         var graph = context.Graph;
@@ -156,11 +156,6 @@ internal static class ShapeRules
         var given = context.Integers("pads", 1)!;
         var axes = context.HasInput(3) ? Array.ConvertAll(context.Integers(3), axis => Shapes.Axis(axis, shape.Length)) : [.. Enumerable.Range(0, shape.Length)];
         var mode = context.Node.GetString("mode", "constant");
-        if (context.Needs(2))
-        {
-            throw context.Unsupported("the constant it pads with has no gradient rule");
-        }
-
         var gradient = context.DY;
         for (var i = 0; i < axes.Length; i++)
         {
@@ -183,6 +178,13 @@ internal static class ShapeRules
         }
 
         context.Give(0, gradient);
+        if (mode == "constant" && context.Needs(2))
+        {
+            // All that is not inside is that constant.
+            var all = graph.ReduceSum(context.DY, Shapes.Range(shape.Length), keep: false);
+            var inside = graph.ReduceSum(gradient, Shapes.Range(shape.Length), keep: false);
+            context.Give(2, graph.Reshape(graph.Sub(all, inside), context.Input(2).Shape));
+        }
     }
 
     private static Value Cut(GraphEmitter graph, Value gradient, int axis, long before, long after, long length)

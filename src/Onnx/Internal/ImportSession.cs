@@ -18,7 +18,7 @@ internal sealed class ImportSession
     /// <summary>Whether PyTorch's exporter wrote the model; its initializers are the module's parameters and buffers.</summary>
     public bool FromPyTorch => _model.Proto.ProducerName.Contains("torch", StringComparison.OrdinalIgnoreCase);
 
-    public NameAllocator Names { get; }
+    public NameAllocator Names { get; private set; }
 
     /// <summary>The initializer of the file that a present initializer's values came from, where the name differs.</summary>
     public Dictionary<string, string> Origins { get; } = new(StringComparer.Ordinal);
@@ -34,6 +34,12 @@ internal sealed class ImportSession
     public ImportReport Run()
     {
         MakeInitializersConstant();
+        if (OperatorSetUpgrade.Apply(_model) is { } upgraded)
+        {
+            Names = new NameAllocator(Graph);
+            Messages.Add(upgraded);
+        }
+
         if (!FromPyTorch)
         {
             ConstantPromoter.Run(this);

@@ -10,14 +10,14 @@ internal static class Ort
 {
     public static OrtEnvironment Environment { get; } = new(OrtLibrary.Load(RepositoryPaths.OrtLibrary), OrtLogLevel.Error);
 
-    private static readonly CustomOperatorDomain Fused = KernelLibrary.CreateDomain(Environment);
+    public static CustomOperatorDomain Kernels { get; } = KernelLibrary.CreateDomain(Environment);
 
     public static OrtSession Open(OnnxModel model)
     {
         using var options = new OrtSessionOptions(Environment);
         options.IntraOpThreads = 1;
         options.DisableOptimizers([.. TrainingGraph.DisabledOptimizers]);
-        options.AddCustomOperators(Fused);
+        options.AddCustomOperators(Kernels);
         return OrtSession.Open(Environment, model, options);
     }
 
@@ -27,7 +27,7 @@ internal static class Ort
         try
         {
             using var options = new OrtSessionOptions(Environment) { GraphOptimizationLevel = GraphOptimizationLevel.None };
-            options.AddCustomOperators(Fused);
+            options.AddCustomOperators(Kernels);
             return ModelProbe.Describe(Environment, model, tensors, options);
         }
         finally
