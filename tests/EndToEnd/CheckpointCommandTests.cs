@@ -23,6 +23,79 @@ public sealed class CheckpointCommandTests
         using var tensors = SafetensorsFile.Read(safetensors);
         var trained = OnnxModel.Load(job.TrainedModel).Graph.FindInitializer("projector.0.weight")!.ToSingles();
         Assert.Equal(trained, tensors.ReadSingles("projector.0.weight"));
+        Assert.Equal("pt", tensors.Metadata["format"]);
+        StrictSafetensors.Check(safetensors);
+        StrictSafetensors.Check(Path.Combine(checkpoint, "shard-00001-of-00002.safetensors"));
+    }
+
+    [Fact]
+    public void A_damaged_checkpoint_is_passed_over_by_auto_with_a_warning()
+    {
+        using var job = Job.Vlm().With("checkpoint.interval", "2");
+        ProgramRun.Train(1, job.Configuration, "--max-iters", "4");
+        var shard = Path.Combine(job.WorkDir, "checkpoints", ShardedCheckpoint.DirectoryName(4), "shard-00000-of-00001.safetensors");
+        var bytes = File.ReadAllBytes(shard);
+        bytes[^100] ^= 1;
+        File.WriteAllBytes(shard, bytes);
+
+        var run = ProgramRun.Train(2, job.Configuration, "--resume", "auto", "--set", "micro_batch_size=4", "--max-iters", "5", "--verbose");
+
+        Assert.Contains($"Shard '{shard}' is damaged in the tensor '", run.Transcript, StringComparison.Ordinal);
+        Assert.Contains("step-00000002 at iteration 2", run.Transcript, StringComparison.Ordinal);
+        Assert.Equal([3, 4, 5], job.Metrics.Select(line => line.GetProperty("iter").GetInt32()).Where(iteration => iteration > 2));
+    }
+
+    [Fact]
+    public void Settings_that_changed_are_told_one_by_one_and_those_of_the_file_count()
+    {
+        using var job = Job.Vlm().With("checkpoint.interval", "20").With("param_scheduler", """
+            [ { "type": "CosineAnnealingLR", "by_epoch": true, "begin": 0, "T_max": 2, "eta_min": 0.0, "convert_to_iter_based": true } ]
+            """).With("train_cfg", """{ "max_epochs": 1 }""");
+        ProgramRun.Train(1, job.Configuration);
+        job.With("train_cfg", """{ "max_epochs": 2 }""").With("optim_wrapper.optimizer.lr", "5e-4").With("optim_wrapper.optimizer.betas", "[0.8, 0.95]")
+            .With("optim_wrapper.clip_grad", "null");
+
+        var run = ProgramRun.Train(1, job.Configuration, "--resume", "auto");
+
+        Assert.Contains("optim_wrapper.optimizer.lr is 0.0005, but was 0.001 when step-00000020 was written: cfg.json counts.", run.Output, StringComparison.Ordinal);
+        Assert.Contains("optim_wrapper.optimizer.betas is [0.8,0.95], but was [0.9,0.95] when", run.Output, StringComparison.Ordinal);
+        Assert.Contains("optim_wrapper.clip_grad.max_norm is not set now, but was 1 when", run.Output, StringComparison.Ordinal);
+        Assert.Contains("train_cfg.max_epochs is 2, but was 1 when", run.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("weight_decay is", run.Output, StringComparison.Ordinal);
+        Assert.Equal(40, job.Metrics.Count);
+        // The schedule is that of the longer run from where it is now: half a wave over two epochs of 20 iterations.
+        foreach (var iteration in (int[])[21, 30, 40])
+        {
+            var rate = job.Metrics[iteration - 1].GetProperty("lr").GetProperty("default").GetDouble();
+            Assert.Equal(2.5e-4 * (1 + Math.Cos(Math.PI * (iteration - 1) / 40)), rate, 1e-12);
+        }
+    }
+
+    [Theory]
+    [InlineData(1, true)]
+    [InlineData(1, false)]
+    [InlineData(2, true)]
+    public void A_full_disk_is_one_sentence_and_leaves_what_was_written(int ranks, bool copies)
+    {
+        using var job = Job.Vlm().With("checkpoint", $$"""{ "interval": 2, "max_keep": 2, "async": {{(copies ? "true" : "false")}} }""")
+            .With("train_cfg", """{ "max_iters": 1000000 }""").With("log.interval", "100").With("zero_optimization.stage", "1");
+        var folder = Path.Combine(job.WorkDir, "checkpoints");
+        using var run = ProgramRun.RankWorker(ranks, [job.Configuration]);
+        run.WaitUntil(_ => Directory.Exists(folder) && Directory.GetDirectories(folder, "step-*").Length > 1, "the second checkpoint");
+
+        // From now on no file of these processes may become longer: manifests and logs fit, a shard does not.
+        foreach (var process in run.Processes("\0" + job.Configuration))
+        {
+            using var limit = System.Diagnostics.Process.Start("prlimit", ["--pid", $"{process}", "--fsize=100000"]);
+            limit.WaitForExit();
+        }
+
+        run.Expect(1);
+        var error = Assert.Single(run.Error.Split('\n'), line => line.StartsWith("error", StringComparison.Ordinal));
+        Assert.Matches("step-[0-9]{8}' was not written: .*(too large|[Nn]o space).*The checkpoints written before are whole\\.$", error);
+        var kept = Directory.GetFileSystemEntries(folder);
+        Assert.NotEmpty(kept);
+        Assert.All(kept, checkpoint => ProgramRun.Train(1, "inspect", checkpoint));
     }
 
     [Fact]

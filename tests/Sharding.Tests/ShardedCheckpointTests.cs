@@ -16,33 +16,41 @@ public sealed class ShardedCheckpointTests : IDisposable
 
     public void Dispose() => _folder.Dispose();
 
+    public static TheoryData<int, int> Writers()
+    {
+        var writers = new TheoryData<int, int>();
+        foreach (var (world, stage) in from world in new[] { 1, 2, 3, 4 } from stage in new[] { 0, 1, 2, 3 } select (world, stage))
+        {
+            writers.Add(world, stage);
+        }
+
+        return writers;
+    }
+
     [Theory]
-    [InlineData(1, 0, 1, 1)]
-    [InlineData(1, 1, 3, 1)]
-    [InlineData(2, 1, 1, 0)]
-    [InlineData(3, 1, 4, 1)]
-    [InlineData(4, 0, 2, 1)]
-    [InlineData(2, 1, 4, 0)]
-    public void Training_goes_on_as_if_nothing_had_happened_at_any_world_size_and_stage(int world, int stage, int nextWorld, int nextStage)
+    [MemberData(nameof(Writers))]
+    public void Training_goes_on_as_if_nothing_had_happened_at_any_world_size_and_stage(int world, int stage)
     {
         using var undisturbed = _model.Engine(new SingleProcessCommunicator(), 1);
-        ZeroEngineTests.Train(_model, undisturbed, 5, maxNorm: 10);
+        ZeroEngineTests.Train(_model, undisturbed, 4, maxNorm: 10);
         var expected = _model.Snapshot(undisturbed);
-
         var saved = Save(world, stage, updates: 3, step: 20);
-        var resumed = ThreadCommunicator.Run(nextWorld, ranks =>
-        {
-            using var engine = _model.Engine(ranks, nextStage, bucket: 700);
-            var path = ShardedCheckpoint.FindLatest(_folder.Path, ranks);
-            Assert.Equal(saved, path);
-            var manifest = ShardedCheckpoint.Load(path!, engine);
-            Assert.Equal(3, engine.Updates);
-            Assert.Equal(17, manifest.RunState.GetProperty("iteration").GetInt32());
-            ZeroEngineTests.Train(_model, engine, 2, maxNorm: 10, from: 3);
-            return _model.Snapshot(engine);
-        });
 
-        Assert.All(resumed, parameters => TestModel.AssertSameBits(expected, parameters));
+        foreach (var (nextWorld, nextStage) in from nextWorld in new[] { 1, 2, 3, 4 } from nextStage in new[] { 0, 1, 2, 3 } select (nextWorld, nextStage))
+        {
+            var resumed = ThreadCommunicator.Run(nextWorld, ranks =>
+            {
+                using var engine = _model.Engine(ranks, nextStage, bucket: 700);
+                var (path, manifest) = ShardedCheckpoint.LoadLatest(_folder.Path, engine)!.Value;
+                Assert.Equal(saved, path);
+                Assert.Equal(3, engine.Updates);
+                Assert.Equal(17, manifest.RunState.GetProperty("iteration").GetInt32());
+                ZeroEngineTests.Train(_model, engine, 1, maxNorm: 10, from: 3);
+                return _model.Snapshot(engine);
+            });
+
+            Assert.All(resumed, parameters => TestModel.AssertSameBits(expected, parameters));
+        }
     }
 
     [Fact]
@@ -219,6 +227,57 @@ public sealed class ShardedCheckpointTests : IDisposable
     }
 
     [Fact]
+    public void The_newest_is_the_one_written_last_whatever_its_step()
+    {
+        // A run that goes on with four times the ranks has a quarter of the iterations behind it.
+        var paths = new[] { 80, 120, 40, 60 }.Select(step => Save(1, 1, updates: 1, step)).ToList();
+
+        Assert.Equal(paths[3], ShardedCheckpoint.FindLatest(_folder.Path));
+        ShardedCheckpoint.Prune(_folder.Path, keep: 2);
+        Assert.Equal([paths[2], paths[3]], Directory.GetDirectories(_folder.Path).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public void Of_every_so_many_steps_the_first_stays()
+    {
+        foreach (var step in new[] { 4, 8, 12, 16, 20, 24, 28, 32, 36 })
+        {
+            Save(1, 1, updates: 1, step);
+            ShardedCheckpoint.Prune(_folder.Path, keep: 2, keepEvery: 10);
+        }
+
+        Assert.Equal(
+            ["step-00000012", "step-00000020", "step-00000028", "step-00000032", "step-00000036"],
+            Directory.GetDirectories(_folder.Path).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void A_damaged_one_is_passed_over_naming_file_and_tensor(int world)
+    {
+        var older = Save(2, 1, updates: 1, step: 1);
+        var damaged = Save(1, 1, updates: 2, step: 2);
+        var shard = Path.Combine(damaged, "shard-00000-of-00001.safetensors");
+        long moment;
+        using (var file = SafetensorsFile.Read(shard))
+        {
+            moment = file["exp_avg/projector.weight"].FileOffset;
+        }
+
+        Flip(shard, moment + 100);
+
+        var ignored = new List<string>();
+        Assert.Equal(older, LoadLatest(world, ignored));
+        Assert.Contains("shard-00000-of-00001.safetensors' is damaged in the tensor 'exp_avg/projector.weight'", Assert.Single(ignored), StringComparison.Ordinal);
+
+        Flip(Path.Combine(older, "shard-00001-of-00002.safetensors"), 9);
+        var failure = Assert.Throws<AggregateException>(() => LoadLatest(world, []));
+        Assert.Contains("No checkpoint in", failure.InnerException!.Message, StringComparison.Ordinal);
+        Assert.Contains("shard-00001-of-00002.safetensors' is damaged in its header", failure.InnerException.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Run_state_that_is_not_json_fails_on_every_rank()
     {
         var messages = ThreadCommunicator.Run(2, ranks =>
@@ -240,6 +299,12 @@ public sealed class ShardedCheckpointTests : IDisposable
         return ShardedCheckpoint.Save(_folder.Path, step, engine, """{"iteration": 17}""");
     })[0];
 
+    private string? LoadLatest(int world, List<string> ignored) => ThreadCommunicator.Run(world, ranks =>
+    {
+        using var engine = _model.Engine(ranks, 1);
+        return ShardedCheckpoint.LoadLatest(_folder.Path, engine, ranks.Rank == 0 ? ignored : null)?.Path;
+    })[0];
+
     private void LoadOn(int world, string path) => ThreadCommunicator.Run(world, ranks =>
     {
         using var engine = _model.Engine(ranks, 1);
@@ -254,34 +319,5 @@ public sealed class ShardedCheckpointTests : IDisposable
         var value = file.ReadByte();
         file.Position = position;
         file.WriteByte((byte)(value ^ 0x10));
-    }
-
-    /// <summary>A disk with 100 bytes left for files of one name.</summary>
-    private sealed class SmallDisk(string full) : DurableStorage
-    {
-        protected override Stream Create(string path, long expectedLength)
-        {
-            var stream = base.Create(path, 0);
-            return Path.GetFileName(path).StartsWith(full, StringComparison.Ordinal) ? new SmallStream(stream) : stream;
-        }
-
-        private sealed class SmallStream(Stream inner) : MemoryStream
-        {
-            public override void Write(ReadOnlySpan<byte> buffer)
-            {
-                if (inner.Length + buffer.Length > 100)
-                {
-                    throw new IOException("No space left on device");
-                }
-
-                inner.Write(buffer);
-            }
-
-            protected override void Dispose(bool disposing)
-            {
-                inner.Dispose();
-                base.Dispose(disposing);
-            }
-        }
     }
 }

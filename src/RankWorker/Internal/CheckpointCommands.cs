@@ -1,9 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Runtime.InteropServices;
 using System.Text.Encodings.Web;
 using System.Text.Json;
-using OrtZero.Onnx;
 using OrtZero.Sharding;
 using OrtZero.Training;
 
@@ -84,9 +82,7 @@ internal static class CheckpointCommands
         reader.Verify();
         if (safetensors is not null)
         {
-            SafetensorsFile.Write(safetensors, reader.Manifest.Parameters.Select(parameter => new SafetensorsTensor(
-                parameter.Name, TensorElementType.Float, parameter.Shape,
-                MemoryMarshal.AsBytes(reader.ReadParameter(parameter.Name).AsSpan()).ToArray())));
+            reader.WriteSafetensors(safetensors);
             Line($"wrote {safetensors}");
         }
 

@@ -20,6 +20,10 @@ public sealed record CheckpointManifest
     /// <summary>The step the directory is named after.</summary>
     public required long Step { get; init; }
 
+    /// <summary>Counts the checkpoints of a directory in the order in which they were written, from 1: what tells the newest, because
+    /// another number of ranks counts other steps. 0 in checkpoints written before there was one.</summary>
+    public long Sequence { get; init; }
+
     /// <summary>How many updates were applied (the t of Adam's bias correction).</summary>
     public required long Updates { get; init; }
 

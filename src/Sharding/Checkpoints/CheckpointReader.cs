@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using OrtZero.Onnx;
 using OrtZero.Sharding.Internal;
 
 namespace OrtZero.Sharding;
@@ -78,6 +79,33 @@ public sealed class CheckpointReader : IDisposable
         return values;
     }
 
+    /// <summary>Writes every parameter whole to one safetensors file, a stretch at a time.</summary>
+    /// <remarks>With the metadata <c>format: pt</c>, without which Hugging Face's transformers refuse a file.</remarks>
+    /// <param name="path">The file; it appears complete or not at all.</param>
+    /// <exception cref="CheckpointException">The checkpoint does not hold all of a parameter.</exception>
+    public void WriteSafetensors(string path)
+    {
+        const int Chunk = 1 << 20;
+        var values = new float[Chunk];
+        SafetensorsWriter.Write(
+            DurableStorage.Disk,
+            path,
+            [.. Manifest.Parameters.Select(parameter =>
+            {
+                var length = parameter.Shape.Aggregate(1L, (count, axis) => checked(count * axis));
+                return new SafetensorsSource(parameter.Name, TensorElementType.Float, parameter.Shape, length * sizeof(float), stream =>
+                {
+                    for (var position = 0L; position < length; position += Chunk)
+                    {
+                        var part = values.AsSpan(0, (int)Math.Min(Chunk, length - position));
+                        Read(CheckpointContent.Parameters, parameter.Name, position, part);
+                        stream.Write(MemoryMarshal.AsBytes(part));
+                    }
+                });
+            })],
+            new Dictionary<string, string> { ["format"] = "pt" });
+    }
+
     /// <summary>Compares the checksum of every file.</summary>
     /// <exception cref="CheckpointException">A file was changed or cannot be read.</exception>
     public void Verify()
@@ -112,8 +140,39 @@ public sealed class CheckpointReader : IDisposable
         if (ManifestFile.Hexadecimal(checksum.Value) != shard.Checksum)
         {
             throw new CheckpointException(
-                $"Shard '{FilePath(Path, shard)}' is damaged: its CRC-32C is {ManifestFile.Hexadecimal(checksum.Value)} but the manifest says {shard.Checksum}. Resume from an earlier checkpoint.");
+                $"Shard '{FilePath(Path, shard)}' is damaged{FindDamage(shard)}: its CRC-32C is {ManifestFile.Hexadecimal(checksum.Value)} but the manifest says {shard.Checksum}. Resume from an earlier checkpoint.");
         }
+    }
+
+    // Which of a damaged file's tensors it is; the header where all of them are as they were written.
+    private string FindDamage(CheckpointShard shard)
+    {
+        try
+        {
+            using var file = SafetensorsFile.Read(FilePath(Path, shard));
+            var chunk = new byte[1 << 20];
+            foreach (var entry in file.Entries)
+            {
+                var checksum = default(Crc32C);
+                for (var position = 0L; position < entry.ByteLength; position += chunk.Length)
+                {
+                    var part = chunk.AsSpan(0, (int)Math.Min(chunk.Length, entry.ByteLength - position));
+                    file.Read(entry, position, part);
+                    checksum.Append(part);
+                }
+
+                if (shard.Tensors?.GetValueOrDefault(entry.Name) is { } kept && kept != ManifestFile.Hexadecimal(checksum.Value))
+                {
+                    return $" in the tensor '{entry.Name}'";
+                }
+            }
+        }
+        catch (SafetensorsException)
+        {
+            // Not even its header makes sense, which says where the damage is.
+        }
+
+        return shard.Tensors is null ? "" : " in its header";
     }
 
     /// <summary>Closes the files.</summary>

@@ -18,6 +18,9 @@ public sealed record CheckpointShard
     [JsonPropertyName("crc32c")]
     public required string Checksum { get; init; }
 
+    /// <summary>The CRC-32C of the data of each of its tensors, by name. Null in checkpoints written before there was one.</summary>
+    public IReadOnlyDictionary<string, string>? Tensors { get; init; }
+
     /// <summary>What it holds: the parameter and the optimizer's states of each range.</summary>
     public required IReadOnlyList<CheckpointRange> Ranges { get; init; }
 }

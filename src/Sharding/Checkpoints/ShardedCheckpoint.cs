@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text.RegularExpressions;
 using OrtZero.Mpi;
 using OrtZero.Sharding.Internal;
 
@@ -13,7 +12,7 @@ namespace OrtZero.Sharding;
 /// name, every file is flushed to the disk, and the directory is renamed as the last act: what carries the final name is whole.
 /// Lengths and CRC-32C in the manifest show what was damaged later.
 /// </remarks>
-public static partial class ShardedCheckpoint
+public static class ShardedCheckpoint
 {
     /// <summary>The name of the manifest inside a checkpoint's directory.</summary>
     public const string ManifestName = "manifest.json";
@@ -42,38 +41,73 @@ public static partial class ShardedCheckpoint
     public static CheckpointManifest Load(string path, ZeroEngine engine)
     {
         ArgumentNullException.ThrowIfNull(engine);
+        using var reader = OpenWhole(path, engine.Communicator);
+        return Restore(reader, engine);
+    }
+
+    /// <summary>Loads the newest checkpoint that is whole. Collective.</summary>
+    /// <param name="directory">Where checkpoints are kept; may be missing.</param>
+    /// <param name="engine">The engine to fill.</param>
+    /// <param name="ignored">Receives, on rank 0, a sentence about every newer one that was passed over, or null.</param>
+    /// <returns>The checkpoint's directory and manifest; null when there is none.</returns>
+    /// <exception cref="CheckpointException">There are checkpoints but none is whole, or the newest that is has other parameters or
+    /// another optimizer than the engine.</exception>
+    public static (string Path, CheckpointManifest Manifest)? LoadLatest(string directory, ZeroEngine engine, ICollection<string>? ignored = null)
+    {
+        ArgumentNullException.ThrowIfNull(engine);
         var ranks = engine.Communicator;
-        CheckpointReader? reader = null;
-        try
+        var folder = ranks.Rank == 0 ? CheckpointFolder.Read(directory) : null;
+        string[] found = [.. folder?.Checkpoints.Select(entry => entry.Path) ?? []];
+        var paths = Agreement.Texts(ranks, string.Join('\n', found))[0].Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        var damaged = folder?.Unreadable.Select(entry => entry.Problem).ToList() ?? [];
+        foreach (var path in paths)
         {
-            Agreement.Run(ranks, () =>
+            CheckpointReader reader;
+            try
             {
-                reader = CheckpointReader.Open(path);
-                CheckpointContent.CheckParameters(reader, engine);
-                CheckpointContent.CheckOptimizer(reader, engine);
-                for (var shard = ranks.Rank; shard < reader.Manifest.Shards.Count; shard += ranks.Size)
-                {
-                    reader.Verify(reader.Manifest.Shards[shard]);
-                }
-            });
-            Agreement.Run(ranks, () => CheckpointContent.Restore(reader!, engine));
-            engine.GatherParameters();
-            engine.Updates = reader!.Manifest.Updates;
-            return reader.Manifest;
+                reader = OpenWhole(path, ranks);
+            }
+            catch (CheckpointException exception)
+            {
+                damaged.Add(exception.Message);
+                continue;
+            }
+
+            Report();
+            using (reader)
+            {
+                return (path, Restore(reader, engine));
+            }
         }
-        finally
+
+        Report();
+        var problem = Agreement.Texts(ranks, damaged.Count > 0 ? damaged[^1] : "")[0];
+        return problem.Length == 0
+            ? null
+            : throw new CheckpointException($"No checkpoint in '{directory}' is whole: {problem} Begin anew with checkpoint.resume \"none\", or put an earlier one back.");
+
+        void Report()
         {
-            reader?.Dispose();
+            foreach (var sentence in ranks.Rank == 0 ? damaged : [])
+            {
+                ignored?.Add(sentence);
+            }
         }
     }
 
-    /// <summary>The newest complete checkpoint, or null. A directory without a valid manifest, or one that lacks a file, does not
-    /// count.</summary>
+    /// <summary>The newest complete checkpoint, the one written last, or null. A directory without a valid manifest, or one that lacks
+    /// a file, does not count. Checksums of the files are not compared.</summary>
     /// <param name="directory">Where checkpoints are kept; may be missing.</param>
-    /// <param name="ignored">Receives a sentence about every directory passed over that is newer than the result, or null.</param>
+    /// <param name="ignored">Receives a sentence about every directory passed over, or null.</param>
     public static string? FindLatest(string directory, ICollection<string>? ignored = null)
     {
-        foreach (var (path, _) in Candidates(directory))
+        var folder = CheckpointFolder.Read(directory);
+        foreach (var (_, _, problem) in folder.Unreadable)
+        {
+            ignored?.Add(problem);
+        }
+
+        foreach (var (path, _) in folder.Checkpoints)
         {
             try
             {
@@ -89,115 +123,59 @@ public static partial class ShardedCheckpoint
         return null;
     }
 
-    /// <summary>The newest complete checkpoint as rank 0 sees it, the same answer on every rank. Collective.</summary>
-    /// <param name="directory">Where checkpoints are kept; may be missing.</param>
-    /// <param name="communicator">The ranks.</param>
-    /// <param name="ignored">Receives, on rank 0, a sentence about every directory passed over, or null.</param>
-    public static string? FindLatest(string directory, ICommunicator communicator, ICollection<string>? ignored = null)
-    {
-        ArgumentNullException.ThrowIfNull(communicator);
-        var own = communicator.Rank == 0 ? FindLatest(directory, ignored) : null;
-        var found = Agreement.Texts(communicator, own ?? "")[0];
-        return found.Length == 0 ? null : found;
-    }
-
     /// <summary>Deletes checkpoints older than the newest complete ones, and what interrupted runs left behind. Damaged ones that
     /// are newer stay. For one rank, while none is being written.</summary>
     /// <param name="directory">Where checkpoints are kept.</param>
     /// <param name="keep">How many complete ones to keep, at least 1.</param>
+    /// <param name="keepEvery">Of every so many steps the first checkpoint stays too, beside those. Null: none does.</param>
     /// <exception cref="IOException">A directory could not be deleted.</exception>
-    public static void Prune(string directory, int keep)
+    public static void Prune(string directory, int keep, long? keepEvery = null)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(keep, 1);
-        if (!Directory.Exists(directory))
-        {
-            return;
-        }
-
-        var kept = new HashSet<long>();
-        foreach (var (path, step) in Candidates(directory))
-        {
-            if (kept.Contains(step) || kept.Count == keep)
-            {
-                CheckpointDirectories.Remove(path);
-            }
-            else if (IsComplete(path))
-            {
-                kept.Add(step);
-            }
-        }
-
-        foreach (var leftover in CheckpointDirectories.Leftovers(directory))
-        {
-            Directory.Delete(leftover, recursive: true);
-        }
+        ArgumentOutOfRangeException.ThrowIfLessThan(keepEvery ?? 1, 1);
+        CheckpointFolder.Prune(directory, keep, keepEvery);
     }
 
     internal static string Save(string directory, long step, ZeroEngine engine, string runState, DurableStorage storage)
     {
-        ArgumentNullException.ThrowIfNull(engine);
-        ArgumentOutOfRangeException.ThrowIfNegative(step);
-        var directories = new CheckpointDirectories(directory, step, storage);
-        var ranks = engine.Communicator;
-        try
-        {
-            Agreement.Run(ranks, () =>
-            {
-                if (ranks.Rank == 0)
-                {
-                    directories.Prepare();
-                }
-            });
-            CheckpointShard? shard = null;
-            Agreement.Run(ranks, () => shard = CheckpointContent.WriteShard(engine, directories.Temporary, storage));
-            var shards = Agreement.Texts(ranks, ManifestFile.Serialize(shard!)).Select(ManifestFile.ParseShard).ToList();
-            Agreement.Run(ranks, () =>
-            {
-                if (ranks.Rank == 0)
-                {
-                    ManifestFile.Write(directories.Temporary, CheckpointContent.Manifest(engine, step, shards, runState), storage);
-                    directories.Publish();
-                }
-            });
-        }
-        catch (CheckpointException exception)
-        {
-            if (ranks.Rank == 0)
-            {
-                directories.Discard();
-            }
-
-            throw new CheckpointException(
-                $"Checkpoint '{directories.Final}' was not written: {exception.Message} Free space or choose another work_dir; earlier checkpoints are untouched.",
-                exception.InnerException ?? exception);
-        }
-
-        return directories.Final;
+        using var writer = new CheckpointWriter(engine, directory, storage) { Copies = false };
+        writer.Begin(step, runState);
+        return writer.Complete();
     }
 
-    private static bool IsComplete(string path)
+    // Files are shared among the ranks, so that comparing checksums takes as long as the slowest reads its part.
+    private static CheckpointReader OpenWhole(string path, ICommunicator ranks)
     {
+        CheckpointReader? reader = null;
         try
         {
-            CheckpointReader.CheckFiles(path);
-            return true;
+            Agreement.Run(ranks, () =>
+            {
+                reader = CheckpointReader.Open(path);
+                for (var shard = ranks.Rank; shard < reader.Manifest.Shards.Count; shard += ranks.Size)
+                {
+                    reader.Verify(reader.Manifest.Shards[shard]);
+                }
+            });
+            return reader!;
         }
-        catch (CheckpointException)
+        catch
         {
-            return false;
+            reader?.Dispose();
+            throw;
         }
     }
 
-    // Newest first; of one step, the published one before one that was set aside while it was being replaced.
-    private static IEnumerable<(string Path, long Step)> Candidates(string directory) => !Directory.Exists(directory)
-        ? []
-        : Directory.EnumerateDirectories(directory)
-            .Select(path => (Path: path, Match: StepPattern().Match(Path.GetFileName(path))))
-            .Where(candidate => candidate.Match.Success)
-            .Select(candidate => (candidate.Path, Step: long.Parse(candidate.Match.Groups[1].ValueSpan, CultureInfo.InvariantCulture)))
-            .OrderByDescending(candidate => candidate.Step)
-            .ThenBy(candidate => candidate.Path.Length);
-
-    [GeneratedRegex(@"^step-([0-9]{8,18})(\.replaced)?$")]
-    private static partial Regex StepPattern();
+    private static CheckpointManifest Restore(CheckpointReader reader, ZeroEngine engine)
+    {
+        Agreement.Run(engine.Communicator, () =>
+        {
+            CheckpointContent.CheckParameters(reader, engine);
+            CheckpointContent.CheckOptimizer(reader, engine);
+            CheckpointContent.Restore(reader, engine);
+        });
+        engine.GatherParameters();
+        engine.Updates = reader.Manifest.Updates;
+        return reader.Manifest;
+    }
 }

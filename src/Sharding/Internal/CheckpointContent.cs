@@ -20,10 +20,10 @@ internal static class CheckpointContent
     public static bool IsWhole(CheckpointRange range, long[] shape) =>
         range.Start == 0 && range.Length == shape.Aggregate(1L, (count, length) => count * length);
 
-    /// <summary>Writes this rank's shard. At every stage that is the rank's ranges of the plan, so the ranks share the work.</summary>
-    public static CheckpointShard WriteShard(ZeroEngine engine, string directory, DurableStorage storage)
+    /// <summary>This rank's shard, read from where it lies: at every stage the rank's ranges of the plan, so the ranks share the work.</summary>
+    public static (List<CheckpointPiece> Pieces, List<CheckpointRange> Ranges) PiecesOf(ZeroEngine engine)
     {
-        var sources = new List<SafetensorsSource>();
+        var pieces = new List<CheckpointPiece>();
         var ranges = new List<CheckpointRange>();
         var states = engine.Optimizer.StateNames;
         foreach (var stretch in Merge(engine))
@@ -31,30 +31,53 @@ internal static class CheckpointContent
             var planned = engine.Plan.Parameters[stretch.Parameter];
             var range = new CheckpointRange { Parameter = planned.Name, Start = stretch.Start, Length = stretch.Length };
             ranges.Add(range);
-            sources.Add(Source(Parameters, range, planned, (position, count) => engine.ParameterSpan(stretch.FlatOffset + position, count)));
+            pieces.Add(Piece(Parameters, range, planned, (position, count) => engine.ParameterSpan(stretch.FlatOffset + position, count)));
             for (var index = 0; index < states.Count; index++)
             {
                 var state = index;
                 if (engine.Optimizer.HasState(state, stretch.Parameter))
                 {
-                    sources.Add(Source(states[state], range, planned, (position, count) =>
+                    pieces.Add(Piece(states[state], range, planned, (position, count) =>
                         engine.Optimizer.State(state, stretch.Parameter, stretch.Start + position, count)));
                 }
             }
         }
 
-        var rank = engine.Communicator.Rank;
-        if (rank == 0)
+        if (engine.Communicator.Rank == 0)
         {
-            sources.AddRange(engine.Optimizer.TensorStates.Select(state => Source(engine, state)));
+            pieces.AddRange(engine.Optimizer.TensorStates.Select(state => new CheckpointPiece(
+                $"{state.Name}/{engine.Plan.Parameters[state.Parameter].Name}",
+                [state.Values.Length],
+                state.Values.Length,
+                (position, count) => state.Values.AsSpan((int)position, count))));
         }
 
-        var file = string.Create(CultureInfo.InvariantCulture, $"shard-{rank:D5}-of-{engine.Communicator.Size:D5}.safetensors");
-        var (length, checksum) = SafetensorsWriter.Write(storage, Path.Combine(directory, file), sources, metadata: null);
-        return new CheckpointShard { Rank = rank, File = file, Bytes = length, Checksum = ManifestFile.Hexadecimal(checksum), Ranges = ranges };
+        return (pieces, ranges);
     }
 
-    public static CheckpointManifest Manifest(ZeroEngine engine, long step, IReadOnlyList<CheckpointShard> shards, string runState)
+    /// <summary>Writes this rank's shard.</summary>
+    public static CheckpointShard WriteShard(
+        ZeroEngine engine, IReadOnlyList<CheckpointPiece> pieces, IReadOnlyList<CheckpointRange> ranges, string directory, DurableStorage storage,
+        CancellationToken cancellation = default)
+    {
+        var rank = engine.Communicator.Rank;
+        var file = string.Create(CultureInfo.InvariantCulture, $"shard-{rank:D5}-of-{engine.Communicator.Size:D5}.safetensors");
+        var checksums = new Dictionary<string, uint>(StringComparer.Ordinal);
+        var (length, checksum) = SafetensorsWriter.Write(
+            storage, Path.Combine(directory, file), [.. pieces.Select(piece => Source(piece, cancellation))], metadata: null, checksums);
+        return new CheckpointShard
+        {
+            Rank = rank,
+            File = file,
+            Bytes = length,
+            Checksum = ManifestFile.Hexadecimal(checksum),
+            Tensors = checksums.ToDictionary(pair => pair.Key, pair => ManifestFile.Hexadecimal(pair.Value), StringComparer.Ordinal),
+            Ranges = ranges,
+        };
+    }
+
+    /// <summary>The manifest of the engine as it is now, without its shards.</summary>
+    public static CheckpointManifest Manifest(ZeroEngine engine, long step, string runState)
     {
         var groupOf = engine.Groups.Parameters.ToDictionary(settings => settings.Name, settings => settings.Group, StringComparer.Ordinal);
         using var state = JsonDocument.Parse(runState);
@@ -80,7 +103,7 @@ internal static class CheckpointContent
                 Epsilon = group.Epsilon,
                 Momentum = group.Momentum,
             })],
-            Shards = shards,
+            Shards = [],
             RunState = state.RootElement.Clone(),
         };
     }
@@ -191,33 +214,26 @@ internal static class CheckpointContent
         return merged;
     }
 
-    private static SafetensorsSource Source(string tensor, CheckpointRange range, PlannedParameter planned, FloatBuffer buffer)
+    private static CheckpointPiece Piece(string tensor, CheckpointRange range, PlannedParameter planned, CheckpointPiece.Stretch elements)
     {
         var whole = IsWhole(range, planned.Shape);
-        return new SafetensorsSource(
-            Key(tensor, range, whole),
-            TensorElementType.Float,
-            whole ? planned.Shape : [range.Length],
-            range.Length * sizeof(float),
-            stream =>
-            {
-                const int Chunk = 1 << 24;
-                for (var position = 0L; position < range.Length; position += Chunk)
-                {
-                    stream.Write(MemoryMarshal.AsBytes(buffer(position, (int)Math.Min(Chunk, range.Length - position))));
-                }
-            });
+        return new CheckpointPiece(Key(tensor, range, whole), whole ? planned.Shape : [range.Length], range.Length, elements);
     }
 
-    private static SafetensorsSource Source(ZeroEngine engine, TensorState state) => new(
-        $"{state.Name}/{engine.Plan.Parameters[state.Parameter].Name}",
+    private static SafetensorsSource Source(CheckpointPiece piece, CancellationToken cancellation) => new(
+        piece.Key,
         TensorElementType.Float,
-        [state.Values.Length],
-        state.Values.Length * sizeof(float),
-        stream => stream.Write(MemoryMarshal.AsBytes(state.Values.AsSpan())));
-
-    // The position counts from the start of the range.
-    private delegate Span<float> FloatBuffer(long position, int count);
+        piece.Shape,
+        piece.Length * sizeof(float),
+        stream =>
+        {
+            const int Chunk = 1 << 22;
+            for (var position = 0L; position < piece.Length; position += Chunk)
+            {
+                cancellation.ThrowIfCancellationRequested();
+                stream.Write(MemoryMarshal.AsBytes(piece.Elements(position, (int)Math.Min(Chunk, piece.Length - position))));
+            }
+        });
 
     private readonly record struct Stretch(int Parameter, long Start, long Length, long FlatOffset);
 }

@@ -30,6 +30,15 @@ internal sealed class CheckpointDirectories
         .Where(path => Path.GetFileName(path) is var name && name.StartsWith(".step-", StringComparison.Ordinal)
             && (name.EndsWith(IncompleteSuffix, StringComparison.Ordinal) || name.EndsWith(RemovedSuffix, StringComparison.Ordinal)));
 
+    /// <summary>Deletes what interrupted runs left.</summary>
+    public static void RemoveLeftovers(string directory)
+    {
+        foreach (var leftover in Leftovers(directory))
+        {
+            Directory.Delete(leftover, recursive: true);
+        }
+    }
+
     /// <summary>Deletes a checkpoint; renamed first, so that no half of one is ever found.</summary>
     public static void Remove(string path)
     {
@@ -46,7 +55,7 @@ internal sealed class CheckpointDirectories
     public void Prepare()
     {
         Directory.CreateDirectory(_directory);
-        Discard();
+        RemoveLeftovers(_directory);
         Directory.CreateDirectory(Temporary);
     }
 

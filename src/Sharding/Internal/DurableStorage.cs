@@ -11,7 +11,7 @@ internal partial class DurableStorage
 
     /// <summary>Writes to a temporary name beside <paramref name="path"/>, flushes to the disk, then renames.</summary>
     /// <returns>Length and CRC-32C of what was written.</returns>
-    public (long Length, uint Checksum) Write(string path, long expectedLength, Action<Stream> write)
+    public (long Length, uint Checksum) Write(string path, long expectedLength, Action<ChecksumStream> write)
     {
         var temporary = path + ".tmp";
         try
@@ -56,14 +56,25 @@ internal partial class DurableStorage
     }
 
     /// <summary>Creates a file, reserving its length so that a full disk shows before anything is written.</summary>
-    protected virtual Stream Create(string path, long expectedLength) => new FileStream(path, new FileStreamOptions
+    protected virtual Stream Create(string path, long expectedLength)
     {
-        Mode = FileMode.Create,
-        Access = FileAccess.Write,
-        Share = FileShare.None,
-        BufferSize = 1 << 16,
-        PreallocationSize = expectedLength,
-    });
+        try
+        {
+            return new FileStream(path, new FileStreamOptions
+            {
+                Mode = FileMode.Create,
+                Access = FileAccess.Write,
+                Share = FileShare.None,
+                BufferSize = 1 << 16,
+                PreallocationSize = expectedLength,
+            });
+        }
+        catch (ArgumentOutOfRangeException exception)
+        {
+            // How .NET says that the system lets no file become so long.
+            throw new IOException($"A file of {expectedLength} bytes is too large for where '{path}' is.", exception);
+        }
+    }
 
     private static void Flush(Stream file)
     {

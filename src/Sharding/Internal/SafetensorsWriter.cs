@@ -11,8 +11,16 @@ internal sealed record SafetensorsSource(string Name, TensorElementType Type, lo
 
 internal static class SafetensorsWriter
 {
+    /// <summary>Writes a file.</summary>
+    /// <param name="storage">Where to.</param>
+    /// <param name="path">The file.</param>
+    /// <param name="tensors">What it holds.</param>
+    /// <param name="metadata">Strings to keep, or null.</param>
+    /// <param name="checksums">Receives the CRC-32C of every tensor's data by name, or null.</param>
+    /// <returns>Length and CRC-32C of the file.</returns>
     public static (long Length, uint Checksum) Write(
-        DurableStorage storage, string path, IReadOnlyList<SafetensorsSource> tensors, IReadOnlyDictionary<string, string>? metadata)
+        DurableStorage storage, string path, IReadOnlyList<SafetensorsSource> tensors, IReadOnlyDictionary<string, string>? metadata,
+        IDictionary<string, uint>? checksums = null)
     {
         Check(path, tensors);
         // Wider types first: with the header a multiple of 8 bytes long, every tensor is then aligned to its own elements.
@@ -24,11 +32,14 @@ internal static class SafetensorsWriter
             foreach (var tensor in ordered)
             {
                 var start = stream.Position;
+                stream.BeginPart();
                 tensor.Write(stream);
                 if (stream.Position - start != tensor.ByteLength)
                 {
                     throw new InvalidOperationException($"Tensor '{tensor.Name}' wrote {stream.Position - start} of {tensor.ByteLength} bytes.");
                 }
+
+                checksums?.Add(tensor.Name, stream.PartChecksum);
             }
         });
     }

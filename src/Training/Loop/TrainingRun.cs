@@ -25,7 +25,7 @@ public sealed class TrainingRun : IDisposable
     private readonly OptimizerSteps _steps;
     private readonly GradientDivisor _divisor;
     private readonly Dictionary<string, double> _measured = new(StringComparer.Ordinal);
-    private readonly long[] _agreement = new long[1];
+    private readonly long[] _agreement = new long[2];
     private readonly RunCheckpoints _checkpoints;
     private readonly long _began = Stopwatch.GetTimestamp();
     private StepDirective _asked;
@@ -94,6 +94,7 @@ public sealed class TrainingRun : IDisposable
         catch
         {
             run?._folder?.Dispose();
+            run?._checkpoints.Dispose();
             trainer?.Dispose();
             materials.Dispose();
             throw;
@@ -120,6 +121,7 @@ public sealed class TrainingRun : IDisposable
             if (directive == StepDirective.Stop && _iteration < _plan.TotalIterations)
             {
                 Save();
+                _checkpoints.Complete();
                 outcome = RunOutcome.Stopped;
                 break;
             }
@@ -130,13 +132,16 @@ public sealed class TrainingRun : IDisposable
                 Validate();
             }
 
-            if (directive == StepDirective.Checkpoint || (atRest && _checkpoints.IsDue(_iteration)))
+            if (directive == StepDirective.Checkpoint || (atRest && _checkpoints.IsDue(_iteration, isEnd: _iteration == _plan.TotalIterations)))
             {
                 Save();
             }
         }
 
+        // What fails is kept until the trained model is written: a disk too full for the last checkpoint may have room for that.
+        var failure = _checkpoints.TryComplete();
         var summary = Finish(outcome);
+        failure?.Throw();
         Tell(observer => observer.Finished(summary));
         return summary;
     }
@@ -164,6 +169,7 @@ public sealed class TrainingRun : IDisposable
     public void Dispose()
     {
         _folder?.Dispose();
+        _checkpoints.Dispose();
         _trainer.Dispose();
         _materials.Dispose();
     }
@@ -324,7 +330,7 @@ public sealed class TrainingRun : IDisposable
     private void Save()
     {
         var started = Stopwatch.GetTimestamp();
-        _checkpoints.Save(_iteration, _schedule.FollowsMetrics ? _schedule.SaveState() : null);
+        _checkpoints.Begin(_iteration, _schedule.FollowsMetrics ? _schedule.SaveState() : null);
         _meter.Exclude(Stopwatch.GetElapsedTime(started));
     }
 
@@ -370,12 +376,19 @@ public sealed class TrainingRun : IDisposable
 
     private void Ask(StepDirective directive) => _asked = (StepDirective)Math.Max((int)_asked, (int)directive);
 
-    // The most any rank asked for since the last update: a signal or a coordinator's word may have reached only some.
+    // The most any rank asked for since the last update: a signal or a coordinator's word may have reached only some. The same message
+    // tells whether a rank still writes its part of a checkpoint.
     private StepDirective Agree()
     {
         _agreement[0] = (long)_asked;
+        _agreement[1] = _checkpoints.IsBusy ? 1 : 0;
         _communicator.AllReduce(_agreement, ReduceOperation.Max);
         _asked = StepDirective.Run;
+        if (_agreement[1] == 0)
+        {
+            _checkpoints.Advance();
+        }
+
         return (StepDirective)_agreement[0];
     }
 

@@ -17,6 +17,12 @@ internal static partial class LoopLog
     [LoggerMessage(EventId = 303, Level = LogLevel.Information, Message = "Saved {Path}.")]
     internal static partial void Saved(ILogger logger, string path);
 
+    [LoggerMessage(EventId = 305, Level = LogLevel.Information, Message = "Iteration {Iteration} waits for the checkpoint of iteration {Before}, because one checkpoint is written at a time.")]
+    internal static partial void WaitsForCheckpoint(ILogger logger, long iteration, long before);
+
+    [LoggerMessage(EventId = 306, Level = LogLevel.Warning, Message = "An old checkpoint could not be deleted: {Reason} Delete it, or it stays.")]
+    internal static partial void NotDeleted(ILogger logger, string reason);
+
     [LoggerMessage(EventId = 304, Level = LogLevel.Information, Message = "{Sentence}")]
     internal static partial void Imported(ILogger logger, string sentence);
 }

@@ -21,6 +21,12 @@ internal sealed record RunState(long Iteration, int WorldSize, int MicroBatchSiz
     /// <summary>Running statistics by the name of their initializer.</summary>
     public IReadOnlyDictionary<string, float[]>? States { get; init; }
 
+    /// <summary>What the run was told, as <see cref="SettingsSnapshot"/> gives it.</summary>
+    public IReadOnlyDictionary<string, string>? Settings { get; init; }
+
+    /// <summary>Samples of an update.</summary>
+    public long? SamplesPerUpdate { get; init; }
+
     internal string ToJson() => JsonSerializer.Serialize(this, s_json);
 
     internal static RunState Parse(string path, JsonElement state)
