@@ -39,7 +39,7 @@ public static class GradientCheck
         using var precise = options.PreferDouble && DoublePrecision.Applies(model) ? InDouble() : null;
         var subject = precise ?? single;
         var isDouble = precise is not null || !DoublePrecision.Applies(model);
-        var tolerance = options.Tolerance ?? (isDouble ? 1e-6 : 5e-3);
+        var tolerance = options.Tolerance ?? (isDouble ? 1e-6 : 1e-2);
         var comparison = new SlopeComparison(subject.Function, isDouble, tolerance);
         var isHalf = model.Graph.Output.Any(output => output.ElementType() is TensorElementType.Float16 or TensorElementType.BFloat16);
         var whole = Math.Sqrt(subject.Gradients.Values.Sum(gradient => gradient.Sum(value => value * value)));

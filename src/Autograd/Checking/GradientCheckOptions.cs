@@ -13,7 +13,7 @@ public sealed record GradientCheckOptions
     public int Seed { get; init; }
 
     /// <summary>
-    /// The largest difference that agrees, as a part of the gradient's size. <c>null</c> (default): 1e-6 in float64 and 5e-3 in float32,
+    /// The largest difference that agrees, as a part of the gradient's size. <c>null</c> (default): 1e-6 in float64 and 1e-2 in float32,
     /// where what the rounding of the forward pass can make is granted too.
     /// </summary>
     public double? Tolerance { get; init; }

@@ -26,7 +26,7 @@ internal static class NormalizationRules
         var axis = context.Axis("axis", -1);
         var shape = x.Shape;
         long[] statistics = [.. shape.AsSpan(0, axis), .. Enumerable.Repeat(1L, shape.Length - axis)];
-        var statisticsType = x.Type == TensorElementType.Double ? TensorElementType.Double : TensorElementType.Float;
+        var statisticsType = (TensorElementType)context.Node.GetInt("stash_type", (long)TensorElementType.Float);
         var mean = graph.Cast(context.ExtraOutput(1, statisticsType, statistics), x.Type);
         var inverse = graph.Cast(context.ExtraOutput(2, statisticsType, statistics), x.Type);
         var hasBias = context.HasInput(2);

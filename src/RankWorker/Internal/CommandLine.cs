@@ -67,6 +67,7 @@ internal static class CommandLine
         root.Subcommands.Add(gradients);
 
         root.Subcommands.Add(PlanCommand.Create());
+        root.Subcommands.Add(GradcheckCommand.Create());
         root.Subcommands.Add(ArtifactsCommand.Create());
         root.Subcommands.Add(CheckpointCommands.Inspect());
         root.Subcommands.Add(CheckpointCommands.Export());

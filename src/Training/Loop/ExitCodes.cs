@@ -24,7 +24,7 @@ public static class ExitCodes
     {
         PeerFailedException peer => peer.ExitCode,
         ConfigurationException or ScheduleException or DataException or RankMismatchException => BadInput,
-        CheckpointException or OnnxFormatException or ParameterGroupException => BadInput,
+        CheckpointException or OnnxFormatException or ParameterGroupException or FileNotFoundException => BadInput,
         UnsupportedOperatorException or UnreachableParameterException or GradientException or ArtifactException => BadInput,
         _ => Failed,
     };

@@ -7,8 +7,11 @@ namespace OrtZero.Autograd.Tests;
 public partial class NodeTestTests
 {
     [Fact]
-    public void Gradients_of_every_differentiable_node_test_agree_with_finite_differences() =>
-        Assert.Empty(NodeTestSuite.Results.Where(result => result.Disagrees).Select(result => $"{result.Test.Name}: {result.Disagreement}"));
+    public void Gradients_of_every_differentiable_node_test_agree_with_finite_differences()
+    {
+        var wrong = NodeTestSuite.Results.Where(result => result.Disagrees).ToList();
+        Assert.True(wrong.Count == 0, string.Join("\n", wrong.Select(result => $"{result.Test.Name}: {result.Disagreement}")));
+    }
 
     [Fact]
     public void The_table_says_what_was_found()

@@ -32,7 +32,11 @@ internal sealed class CheckedModel : IDisposable
         OrtEnvironment environment, CustomOperatorDomain kernels, OnnxModel model, IReadOnlyDictionary<string, TensorProto> inputs,
         IReadOnlyList<string> parameters, GradientCheckOptions options, GradientOptions gradients)
     {
-        using var settings = new OrtSessionOptions(environment);
+        // Fusions of higher levels write operators that have no float64 kernels.
+        using var settings = new OrtSessionOptions(environment)
+        {
+            GraphOptimizationLevel = gradients.FusedKernels ? GraphOptimizationLevel.All : GraphOptimizationLevel.Basic,
+        };
         settings.DisableOptimizers([.. TrainingGraph.DisabledOptimizers]);
         settings.AddCustomOperators(kernels);
         var values = Probe(environment, kernels, model, inputs);

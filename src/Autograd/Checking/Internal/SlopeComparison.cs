@@ -26,7 +26,7 @@ internal sealed class SlopeComparison
     /// <summary>The loss at the parameters as they are.</summary>
     public double Loss { get; }
 
-    /// <summary>The sum of the absolute values of the terms of the loss.</summary>
+    /// <summary>The Euclidean norm of the terms of the loss.</summary>
     public double Magnitude { get; }
 
     /// <summary>One parameter along a random direction and in some elements.</summary>
@@ -72,7 +72,7 @@ internal sealed class SlopeComparison
         void Judge(string where, double slope, double scale, double firstStep, Func<double, (double Value, double Step)> function)
         {
             var allowed = _tolerance * scale;
-            var estimate = SlopeEstimate.Of(function, firstStep, _rounding, 0.05 * allowed);
+            var estimate = SlopeEstimate.Of(function, firstStep, _rounding, 0.01 * allowed);
             var difference = Math.Abs(estimate.Slope - slope);
 
             // In float32 the estimate is only so good; in float64 a bad estimate is a kink nearby or nothing at all.

@@ -12,7 +12,7 @@ internal static class WeightedLoss
 {
     public const string Output = "gradient_check_loss";
 
-    /// <summary>The sum of the absolute values of the same terms: the size from which rounding errors follow.</summary>
+    /// <summary>The Euclidean norm of the same terms: the size from which rounding errors follow, which are independent of each other.</summary>
     public const string Magnitude = "gradient_check_magnitude";
 
     /// <summary>Replaces the model's outputs. Returns whether it has any real output to add up.</summary>
@@ -41,8 +41,8 @@ internal static class WeightedLoss
             var wide = Node("Cast", "wide", value.Shape, name).SetInt("to", (int)TensorElementType.Double);
             var weighted = Node("Mul", "weighted", value.Shape, wide.Output[0], tensor.Name);
             losses.Add(Node("ReduceSum", "sum", [], weighted.Output[0]).SetInt("keepdims", 0).Output[0]);
-            var absolute = Node("Abs", "absolute", value.Shape, weighted.Output[0]);
-            magnitudes.Add(Node("ReduceSum", "magnitude", [], absolute.Output[0]).SetInt("keepdims", 0).Output[0]);
+            var square = Node("Mul", "square", value.Shape, weighted.Output[0], weighted.Output[0]);
+            magnitudes.Add(Node("ReduceSum", "magnitude", [], square.Output[0]).SetInt("keepdims", 0).Output[0]);
         }
 
         if (losses.Count == 0)
@@ -51,8 +51,8 @@ internal static class WeightedLoss
         }
 
         graph.Output.Clear();
-        End(Output, losses);
-        End(Magnitude, magnitudes);
+        End(Output, losses, "Identity");
+        End(Magnitude, magnitudes, "Sqrt");
         return true;
 
         NodeProto Node(string operation, string what, long[] shape, params ReadOnlySpan<string> inputs)
@@ -64,7 +64,7 @@ internal static class WeightedLoss
             return node;
         }
 
-        void End(string name, List<string> terms)
+        void End(string name, List<string> terms, string operation)
         {
             var total = terms[0];
             for (var i = 1; i < terms.Count; i++)
@@ -75,7 +75,7 @@ internal static class WeightedLoss
                 total = sum;
             }
 
-            graph.Node.Add(NodeFactory.Create("Identity", [total], [name], name));
+            graph.Node.Add(NodeFactory.Create(operation, [total], [name], name));
             values.Add(new ValueDescription(name, TensorElementType.Double, []));
             graph.Output.Add(ForwardGraph.Describe(name, TensorElementType.Double, []));
         }
