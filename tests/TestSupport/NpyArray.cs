@@ -13,11 +13,15 @@ namespace OrtZero.TestSupport;
 /// </summary>
 public sealed partial class NpyArray
 {
-    private NpyArray(int[] shape, double[] values)
+    private NpyArray(int[] shape, double[] values, bool isReal)
     {
         Shape = shape;
         Values = values;
+        IsReal = isReal;
     }
+
+    /// <summary>Whether the file holds floating-point numbers.</summary>
+    public bool IsReal { get; }
 
     /// <summary>The lengths of the axes; empty for a scalar.</summary>
     public int[] Shape { get; }
@@ -75,7 +79,7 @@ public sealed partial class NpyArray
             "|b1" or "|u1" => Array.ConvertAll(data.ToArray(), value => (double)value),
             _ => throw new InvalidDataException($"Type {type} is not read by the test reader."),
         };
-        return new NpyArray(shape, values);
+        return new NpyArray(shape, values, type is "<f8" or "<f4");
     }
 
     [GeneratedRegex("'descr': '([^']*)'")]
