@@ -56,6 +56,32 @@ public static class TensorFactory
     public static TensorProto Raw(string name, TensorElementType type, ReadOnlySpan<long> shape, ReadOnlySpan<byte> bytes) =>
         Wrap(name, type, shape, bytes.ToArray());
 
+    /// <summary>A tensor of equal elements.</summary>
+    /// <param name="name">Its name.</param>
+    /// <param name="type">The element type, of 8 bits or more.</param>
+    /// <param name="shape">The lengths of the axes.</param>
+    /// <param name="element">The bytes of one element, little-endian.</param>
+    /// <exception cref="OnnxFormatException">The tensor would have 2 GiB or more, or an element has another size.</exception>
+    public static TensorProto Filled(string name, TensorElementType type, ReadOnlySpan<long> shape, ReadOnlySpan<byte> element)
+    {
+        var tensor = new TensorProto { Name = name, DataType = (int)type };
+        tensor.Dims.AddRange(shape.ToArray());
+        var length = type.SizeInBytes(tensor.ElementCount());
+        if (length > Array.MaxLength || element.Length * 8 != type.SizeInBits())
+        {
+            throw new OnnxFormatException($"Tensor '{name}' of {tensor.Describe()} cannot be filled with elements of {element.Length} bytes; at most 2 GiB per tensor are supported.");
+        }
+
+        var bytes = new byte[length];
+        for (var i = 0L; i < length; i += element.Length)
+        {
+            element.CopyTo(bytes.AsSpan((int)i));
+        }
+
+        tensor.RawData = UnsafeByteOperations.UnsafeWrap(bytes);
+        return tensor;
+    }
+
     private static TensorProto Wrap(string name, TensorElementType type, ReadOnlySpan<long> shape, byte[] bytes)
     {
         var tensor = new TensorProto { Name = name, DataType = (int)type, RawData = UnsafeByteOperations.UnsafeWrap(bytes) };

@@ -119,6 +119,30 @@ internal sealed class Job : IDisposable
         return job;
     }
 
+    /// <summary>A classifier of fixtures/classifiers with two pictures of noise.</summary>
+    public static Job Classifier(string file, string input, string output)
+    {
+        var job = new Job(RepositoryPaths.NewTemporaryFolder())
+        {
+            Settings = Parse($$"""
+                {
+                  "model": { "path": "model.onnx", "loss": { "type": "cross_entropy", "output": "{{output}}", "labels": "labels", "axis": 1 } },
+                  "data": { "train": { "fields": { "{{input}}": "image.npy", "labels": "labels.npy" } } },
+                  "train_cfg": { "max_epochs": 1 },
+                  "micro_batch_size": 1,
+                  "optim_wrapper": { "optimizer": { "type": "AdamW", "lr": 1e-3 } },
+                  "work_dir": "work"
+                }
+                """),
+        };
+        job.CopyModel("classifiers", file);
+        var noise = new Random(4);
+        NpyWriter.Write(job.PathOf("image.npy"), [.. Enumerable.Range(0, 2 * 3 * 224 * 224).Select(_ => noise.NextSingle() - 0.5f)], 2, 3, 224, 224);
+        NpyWriter.Write(job.PathOf("labels.npy"), [17L, 423], 2, 1, 1);
+        job.Save();
+        return job;
+    }
+
     /// <summary>A model of fixtures/zoo with the golden's recipe.</summary>
     public static Job Zoo(string name)
     {

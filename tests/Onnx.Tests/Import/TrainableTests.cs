@@ -99,6 +99,31 @@ public sealed class TrainableTests
     }
 
     [Fact]
+    public void Values_filled_by_a_node_in_the_place_of_weights_become_parameters()
+    {
+        var model = Model(
+            NodeFactory.Create("ConstantOfShape", ["kernel_shape"], ["kernel"]).SetTensor("value", TensorFactory.FromSingles("", [1], [0.5f])),
+            NodeFactory.Create("ConstantOfShape", ["other_shape"], ["other"]),
+            ModelBuilder.Node("MatMul", ["x", "kernel"], "z"),
+            ModelBuilder.Node("Add", ["z", "other"], "y"))
+            .With(TensorFactory.Vector("kernel_shape", 4, 4), TensorFactory.Vector("other_shape", 4));
+        model.Proto.ProducerName = "onnx-caffe2";
+        Assert.Equal(["kernel"], Trainable(model));
+        Assert.Equal([.. Enumerable.Repeat(0.5f, 16)], model.Graph.FindInitializer("kernel")!.ToSingles());
+        Assert.Equal(["ConstantOfShape", "MatMul", "Add"], model.Graph.Node.Select(node => node.OpType));
+        Assert.Null(model.Graph.FindInitializer("kernel_shape"));
+    }
+
+    [Fact]
+    public void A_filled_weight_that_no_memory_holds_names_itself()
+    {
+        var model = Model(NodeFactory.Create("ConstantOfShape", ["shape"], ["kernel"]), ModelBuilder.Node("MatMul", ["x", "kernel"], "y"))
+            .With(TensorFactory.Vector("shape", 4, 1L << 40));
+        model.Proto.ProducerName = "onnx-caffe2";
+        Assert.Contains("'kernel'", Assert.Throws<OnnxFormatException>(() => Trainable(model).ToList()).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Half_precision_parameters_are_trained()
     {
         var model = Model(ModelBuilder.Node("Mul", ["x", "w"], "y"))
