@@ -8,6 +8,8 @@ namespace OrtZero.Autograd;
 /// <summary>Makes up inputs that a model can run on.</summary>
 public static class RandomInputs
 {
+    private const long MaximumElements = 1L << 28;
+
     /// <summary>Operators whose result holds the integers of their first input, moved or retyped at most.</summary>
     private static readonly HashSet<string> s_passing = new(StringComparer.Ordinal)
     {
@@ -15,7 +17,7 @@ public static class RandomInputs
     };
 
     /// <summary>A tensor for every input that is no initializer, in the model's order.</summary>
-    /// <exception cref="GradientException">The options name a symbol or an input that the model does not have, or an input is no tensor of numbers.</exception>
+    /// <exception cref="GradientException">The options name a symbol or an input that the model does not have, or an input is no tensor of numbers or too long for any.</exception>
     public static IReadOnlyList<RandomInput> Create(OnnxModel model, RandomInputOptions options)
     {
         ArgumentNullException.ThrowIfNull(model);
@@ -45,7 +47,13 @@ public static class RandomInputs
         var shape = (input.Dimensions() ?? throw new GradientException($"Input '{input.Name}' has no shape: export the model with the shapes of its inputs."))
             .Select((axis, position) => axis.Length ?? (axis.Symbol is { } symbol && options.Dimensions.TryGetValue(symbol, out var length) ? length : position == 0 ? 2 : 8))
             .ToArray();
-        var count = Internal.Shapes.Count(shape);
+        if (shape.Aggregate((Int128)1, (product, length) => product * length) is var elements && elements > MaximumElements)
+        {
+            throw new GradientException(
+                $"Input '{input.Name}' of shape [{string.Join(", ", shape)}] would have {elements} elements: give shorter lengths, or export the model with open axes.");
+        }
+
+        var count = (long)elements;
         if (type.IsFloatingPoint())
         {
             return options.Ranges.TryGetValue(input.Name, out var range)

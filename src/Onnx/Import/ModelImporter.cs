@@ -14,7 +14,14 @@ public static class ModelImporter
     public static ImportReport Import(OnnxModel model)
     {
         ArgumentNullException.ThrowIfNull(model);
-        return new ImportSession(model).Run();
+        try
+        {
+            return new ImportSession(model).Run();
+        }
+        catch (OnnxFormatException exception) when (model.Path is { } path)
+        {
+            throw new OnnxFormatException($"{path}: {exception.Message}", exception);
+        }
     }
 
     /// <summary>

@@ -33,6 +33,7 @@ internal sealed class ImportSession
 
     public ImportReport Run()
     {
+        RequireOutputs();
         MakeInitializersConstant();
         if (OperatorSetUpgrade.Apply(_model) is { } upgraded)
         {
@@ -57,6 +58,17 @@ internal sealed class ImportSession
     }
 
     public string OriginOf(string name) => Origins.GetValueOrDefault(name, name);
+
+    private void RequireOutputs()
+    {
+        var index = new GraphIndex(Graph);
+        var missing = Graph.Output.FirstOrDefault(output => index.Producer(output.Name) is null && index.Initializer(output.Name) is null
+            && Graph.Input.All(input => input.Name != output.Name));
+        if (missing is not null)
+        {
+            throw new OnnxFormatException($"Output '{missing.Name}' is the result of no node; export the model again.");
+        }
+    }
 
     // Up to IR version 3 an initializer had to be listed as an input, which makes it a default that a caller may replace.
     private void MakeInitializersConstant()

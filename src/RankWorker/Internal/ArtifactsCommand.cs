@@ -135,7 +135,7 @@ internal static class ArtifactsCommand
         {
             foreach (var input in inputs)
             {
-                tensors.Add(input.Name, OrtTensor.Zeros(input.ElementType(), given.GetValueOrDefault(input.Name) ?? ShapeOf(input, batch)));
+                tensors.Add(input.Name, OrtTensor.Zeros(input.ElementType(), given.GetValueOrDefault(input.Name) ?? ShapeOf(model.Path, input, batch)));
             }
 
             using var environment = new OrtEnvironment(OrtLibrary.Load());
@@ -154,12 +154,17 @@ internal static class ArtifactsCommand
         }
     }
 
-    private static long[] ShapeOf(ValueInfoProto input, int? batch)
+    private static long[] ShapeOf(string? path, ValueInfoProto input, int? batch)
     {
         var shape = input.Shape();
         if (shape is [-1, ..] && batch is { } length)
         {
             shape[0] = length;
+        }
+
+        if (shape is not null && shape.Where(length => length > 0).Aggregate((Int128)1, (product, length) => product * length) > 1 << 28)
+        {
+            throw new ConfigurationException([$"{path}: input {input.Name} of shape {Text(input)} is longer than any memory: export the model with other lengths or open axes."]);
         }
 
         return shape is not null && !shape.Contains(-1)

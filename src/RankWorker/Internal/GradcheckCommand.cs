@@ -49,7 +49,7 @@ internal static class GradcheckCommand
                 Ranges = Pairs(result.GetValue(ranges), "--range", Range, "--range tokens=0:99"),
                 Seed = result.GetValue(seed),
             };
-            var inputs = RandomInputs.Create(model, settings);
+            var inputs = MakeInputs(model, settings);
             using var environment = new OrtEnvironment(OrtLibrary.Load(), OrtLogLevel.Fatal);
             try
             {
@@ -107,6 +107,18 @@ internal static class GradcheckCommand
         }
 
         return report;
+    }
+
+    private static IReadOnlyList<RandomInput> MakeInputs(OnnxModel model, RandomInputOptions settings)
+    {
+        try
+        {
+            return RandomInputs.Create(model, settings);
+        }
+        catch (GradientException exception)
+        {
+            throw new OnnxFormatException($"{model.Path}: {exception.Message}", exception);
+        }
     }
 
     private static Dictionary<string, TensorProto> ByName(IEnumerable<RandomInput> inputs) =>

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using OrtZero.Onnx;
+using OrtZero.Runtime;
 using OrtZero.Sharding;
 using OrtZero.Training;
 using Spectre.Console;
@@ -22,6 +23,7 @@ internal static class GroupsCommand
     {
         var configuration = TrainingConfiguration.LoadForModel(arguments.ConfigurationPath, arguments.Overrides);
         var prepared = PreparedModel.Load(configuration);
+        Check(prepared);
         var imported = prepared.Import.Parameters.ToDictionary(parameter => parameter.Name, StringComparer.Ordinal);
         if (json)
         {
@@ -46,6 +48,19 @@ internal static class GroupsCommand
 
         return ExitCodes.Done;
     });
+
+    /// <summary>A table of parameters that looks right must not hide that their model cannot run.</summary>
+    private static void Check(PreparedModel prepared)
+    {
+        if (prepared.Artifacts is not null)
+        {
+            return;
+        }
+
+        using var environment = new OrtEnvironment(OrtLibrary.Load(), OrtLogLevel.Fatal);
+        using var options = new OrtSessionOptions(environment) { GraphOptimizationLevel = GraphOptimizationLevel.None };
+        ModelCheck.Open(environment, prepared.Model, options);
+    }
 
     private static object ToJson(ParameterSettings parameter, ImportedParameter imported) => new
     {

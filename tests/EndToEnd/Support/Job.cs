@@ -119,6 +119,29 @@ internal sealed class Job : IDisposable
         return job;
     }
 
+    /// <summary>Sixteen rows of six numbers for three classes; the model, with input x and output scores, is written by the test.</summary>
+    public static Job Small()
+    {
+        var job = new Job(RepositoryPaths.NewTemporaryFolder())
+        {
+            Settings = Parse("""
+                {
+                  "model": { "path": "model.onnx", "loss": { "type": "cross_entropy", "output": "scores", "labels": "labels" } },
+                  "data": { "train": { "fields": { "x": "x.npy", "labels": "labels.npy" } } },
+                  "train_cfg": { "max_epochs": 1 },
+                  "micro_batch_size": 4,
+                  "optim_wrapper": { "optimizer": { "type": "AdamW", "lr": 1e-3 } },
+                  "execution": { "intra_op_threads": 1 },
+                  "work_dir": "work"
+                }
+                """),
+        };
+        NpyWriter.Write(job.PathOf("x.npy"), [.. Enumerable.Range(0, 96).Select(i => (float)Math.Sin(7 * i))], 16, 6);
+        NpyWriter.Write(job.PathOf("labels.npy"), [.. Enumerable.Range(0, 16).Select(i => i % 3L)], 16);
+        job.Save();
+        return job;
+    }
+
     /// <summary>A classifier of fixtures/classifiers with two pictures of noise.</summary>
     public static Job Classifier(string file, string input, string output)
     {
