@@ -33,12 +33,20 @@ public interface ICommunicator : IDisposable
 
     /// <summary>
     /// How long one operation may wait for other ranks; 30 minutes by default, <see cref="System.Threading.Timeout.InfiniteTimeSpan"/>
-    /// for no limit. When it passes, <see cref="MpiException"/> says which rank waited in which operation.
+    /// for no limit. When it passes, <see cref="MpiException"/> says which rank of the machine is in which operation.
     /// </summary>
     TimeSpan Timeout { get; set; }
 
     /// <summary>The last ten operations of this rank, oldest first. May be read from any thread.</summary>
     IReadOnlyList<CollectiveRecord> RecentCollectives { get; }
+
+    /// <summary>Says what the operations from now on are for, as reports of a stall show it.</summary>
+    /// <param name="purpose">Up to 16 ASCII characters: "gradients". Null: nothing.</param>
+    /// <param name="index">Which of many, such as a bucket; -1: none.</param>
+    void Label(string? purpose, int index = -1)
+    {
+        // For communicators that make no reports.
+    }
 
     /// <summary>Returns when every rank has called it.</summary>
     void Barrier();
@@ -60,7 +68,9 @@ public interface ICommunicator : IDisposable
     /// The other blocks keep what this rank put in or hold garbage. The length must be divisible by <see cref="Size"/>.
     /// For a given size the order of the sum is fixed, whatever the MPI library.
     /// </summary>
-    void ReduceScatter(Span<float> buffer);
+    /// <param name="buffer">Size blocks.</param>
+    /// <param name="format">How the numbers of other ranks travel; a rank's own are added as they are.</param>
+    void ReduceScatter(Span<float> buffer, WireFormat format = WireFormat.Float32);
 
     /// <summary>
     /// Collects one block from each rank, in place: the rank's own block starts at Rank * (length / Size). The length must be

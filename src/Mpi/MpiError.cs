@@ -12,6 +12,12 @@ public enum MpiError
     /// <summary>An MPI call returned an error; the message carries MPI's own text.</summary>
     CallFailed,
 
+    /// <summary>Ranks called different operations, or the same with different lengths. Only <see cref="ICommunicator.Abort"/> is safe afterwards.</summary>
+    Mismatch,
+
+    /// <summary>The process of a rank of this machine has ended. Only <see cref="ICommunicator.Abort"/> is safe afterwards.</summary>
+    RankLost,
+
     /// <summary>Other ranks did not join within <see cref="ICommunicator.Timeout"/>. Only <see cref="ICommunicator.Abort"/> is safe afterwards.</summary>
     TimedOut,
 

@@ -43,47 +43,54 @@ public sealed class SingleProcessCommunicator : ICommunicator
     public IReadOnlyList<CollectiveRecord> RecentCollectives => _log.Snapshot();
 
     /// <inheritdoc/>
-    public void Barrier() => Record("barrier", 0);
+    public void Label(string? purpose, int index = -1) => _log.Label(purpose, index);
+
+    /// <inheritdoc/>
+    public void Barrier() => Record(new(OperationKind.Barrier), 0);
 
     /// <inheritdoc/>
     public void Broadcast(Span<byte> data, int root)
     {
         ArgumentChecks.Root(root, Size);
-        Record("broadcast", data.Length);
+        Record(new(OperationKind.Broadcast, detail: root), data.Length);
     }
 
     /// <inheritdoc/>
     public void AllReduce(Span<float> data, ReduceOperation operation)
     {
         ArgumentChecks.Operation(operation);
-        Record("all-reduce", sizeof(float) * (long)data.Length);
+        Record(new(OperationKind.AllReduce, ElementKind.Single, (int)operation), sizeof(float) * (long)data.Length);
     }
 
     /// <inheritdoc/>
     public void AllReduce(Span<double> data, ReduceOperation operation)
     {
         ArgumentChecks.Operation(operation);
-        Record("all-reduce", sizeof(double) * (long)data.Length);
+        Record(new(OperationKind.AllReduce, ElementKind.Double, (int)operation), sizeof(double) * (long)data.Length);
     }
 
     /// <inheritdoc/>
     public void AllReduce(Span<long> data, ReduceOperation operation)
     {
         ArgumentChecks.Operation(operation);
-        Record("all-reduce", sizeof(long) * (long)data.Length);
+        Record(new(OperationKind.AllReduce, ElementKind.Int64, (int)operation), sizeof(long) * (long)data.Length);
     }
 
     /// <inheritdoc/>
-    public void ReduceScatter(Span<float> buffer) => Record("reduce-scatter", sizeof(float) * (long)buffer.Length);
+    public void ReduceScatter(Span<float> buffer, WireFormat format = WireFormat.Float32)
+    {
+        ArgumentChecks.Format(format);
+        Record(new(OperationKind.ReduceScatter, ElementKind.Single, (int)format), sizeof(float) * (long)buffer.Length);
+    }
 
     /// <inheritdoc/>
-    public void AllGather(Span<float> buffer) => Record("all-gather", sizeof(float) * (long)buffer.Length);
+    public void AllGather(Span<float> buffer) => Record(new(OperationKind.AllGather), sizeof(float) * (long)buffer.Length);
 
     /// <inheritdoc/>
     public void AllGather(ReadOnlySpan<byte> own, Span<byte> all)
     {
         var inPlace = ArgumentChecks.GatherBuffers(own, all, Rank, Size);
-        Record("all-gather", all.Length);
+        Record(new(OperationKind.AllGather), all.Length);
         if (!inPlace)
         {
             own.CopyTo(all);
@@ -93,7 +100,7 @@ public sealed class SingleProcessCommunicator : ICommunicator
     /// <inheritdoc/>
     public byte[][] AllGatherVariable(ReadOnlySpan<byte> own)
     {
-        Record("all-gather variable", own.Length);
+        Record(new(OperationKind.AllGatherVariable), own.Length);
         return [own.ToArray()];
     }
 
@@ -101,7 +108,7 @@ public sealed class SingleProcessCommunicator : ICommunicator
     public void AllToAll(ReadOnlySpan<float> send, Span<float> receive)
     {
         ArgumentChecks.ExchangeBuffers(send, receive, Size);
-        Record("all-to-all", sizeof(float) * (long)send.Length);
+        Record(new(OperationKind.AllToAll, ElementKind.Single), sizeof(float) * (long)send.Length);
         send.CopyTo(receive);
     }
 
@@ -123,7 +130,7 @@ public sealed class SingleProcessCommunicator : ICommunicator
     /// <inheritdoc/>
     public ICommunicator Duplicate()
     {
-        Record("duplicate", 0);
+        Record(new(OperationKind.Duplicate), 0);
         return new SingleProcessCommunicator { Timeout = Timeout };
     }
 
@@ -137,10 +144,10 @@ public sealed class SingleProcessCommunicator : ICommunicator
     /// <inheritdoc/>
     public void Dispose() => _disposed = true;
 
-    private void Record(string name, long bytes)
+    private void Record(OperationCode code, long bytes)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
-        _log.Begin(name, bytes);
+        _log.Begin(code, bytes);
         _log.Complete();
     }
 }

@@ -107,16 +107,6 @@ public sealed class LaunchedTests
         Assert.All(ids, id => Assert.True(SpinWait.SpinUntil(() => IsGone(id), TimeSpan.FromSeconds(20)), $"process {id} still runs"));
     }
 
-    [Theory]
-    [MemberData(nameof(Launchers))]
-    public void A_stalled_collective_says_who_waited_where(string launcher)
-    {
-        using var launch = new MpiLaunch(launcher, 2, "stall");
-        Assert.True(launch.Wait() == 9, launch.Output);
-        Assert.Contains("Rank 0 of 2 waited 1 s in all-reduce #3 (20 bytes) and other ranks did not join", launch.Output, StringComparison.Ordinal);
-        Assert.Contains("#1 barrier 0 B, #2 broadcast 3 B, #3 all-reduce 20 B (waiting).", launch.Output, StringComparison.Ordinal);
-    }
-
     [Fact]
     public void Leaving_through_the_process_manager_keeps_the_exit_code()
     {

@@ -13,11 +13,11 @@ internal sealed class MpiLaunch : IDisposable
     private readonly Process _process;
     private readonly StringBuilder _output = new();
 
-    public MpiLaunch(string launcher, int ranks, string mode, string? library = null)
+    public MpiLaunch(string launcher, int ranks, string mode, string? library = null, params string[] more)
     {
         var start = new ProcessStartInfo(launcher) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
         string[] flags = launcher == OpenMpi ? ["--allow-run-as-root", "--oversubscribe", "--bind-to", "none"] : [];
-        string[] arguments = [.. flags, "-n", $"{ranks}", Host(), Path.Combine(AppContext.BaseDirectory, "OrtZero.MpiProbe.dll"), mode];
+        string[] arguments = [.. flags, .. more, "-n", $"{ranks}", Host(), Path.Combine(AppContext.BaseDirectory, "OrtZero.MpiProbe.dll"), mode];
         foreach (var argument in arguments)
         {
             start.ArgumentList.Add(argument);

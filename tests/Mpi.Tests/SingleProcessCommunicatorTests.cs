@@ -73,8 +73,10 @@ public sealed class SingleProcessCommunicatorTests : IDisposable
         }
 
         var recent = _communicator.RecentCollectives;
-        Assert.Equal(Enumerable.Range(3, 10).Select(i => new CollectiveRecord(i, "broadcast", i, Completed: true)), recent);
-        Assert.Equal("#3 broadcast 3 B", recent[0].ToString());
+        Assert.Equal(
+            Enumerable.Range(3, 10).Select(i => ((long)i, "broadcast from rank 0", (long)i, true)),
+            recent.Select(record => (record.Sequence, record.Name, record.Bytes, record.Completed)));
+        Assert.Matches(@"^#3 broadcast from rank 0 3 B, began \d+\.\d{3} s ago, took \d+\.\d ms$", recent[0].ToString());
     }
 
     [Fact]

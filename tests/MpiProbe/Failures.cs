@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.CompilerServices;
 using OrtZero.Mpi;
@@ -54,9 +55,61 @@ internal static class Failures
 
                 communicator.AllReduce(new float[5], ReduceOperation.Sum);
                 break;
+            case "other-collective":
+                communicator.Broadcast(new byte[3], 0);
+                if (last)
+                {
+                    communicator.Label("updates", 7);
+                    communicator.AllGather(new float[2 * communicator.Size]);
+                }
+
+                communicator.AllReduce(new float[5], ReduceOperation.Sum);
+                break;
+            case "other-length":
+                communicator.ReduceScatter(new float[(last ? 20 : 10) * communicator.Size]);
+                break;
+            case "stall-on-thread":
+                StallOnThread(communicator, last);
+                break;
+            case "die":
+                if (last)
+                {
+                    Process.GetCurrentProcess().Kill();
+                }
+
+                communicator.Barrier();
+                break;
             default:
                 throw new ArgumentException($"Unknown mode {mode}.");
         }
+    }
+
+    // As training does: the thread that reduces gradients waits, and the other one waits for that thread.
+    private static void StallOnThread(ICommunicator communicator, bool last)
+    {
+        using var other = communicator.Duplicate();
+        other.Timeout = TimeSpan.FromSeconds(1);
+        if (last)
+        {
+            Thread.Sleep(Timeout.Infinite);
+        }
+
+        Exception? failure = null;
+        var thread = new Thread(() =>
+        {
+            try
+            {
+                other.Label("gradients", 3);
+                other.ReduceScatter(new float[4 * other.Size]);
+            }
+            catch (MpiException exception)
+            {
+                failure = exception;
+            }
+        });
+        thread.Start();
+        thread.Join();
+        throw new InvalidOperationException($"on the thread: {failure!.Message}");
     }
 
     /// <summary>Reads through a null reference, which the runtime must see as a signal and turn into an exception.</summary>

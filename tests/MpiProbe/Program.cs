@@ -39,8 +39,14 @@ try
     switch (mode)
     {
         case "checks":
-            var checks = new CollectiveChecks(communicator);
-            checks.Run();
+            new CollectiveChecks(communicator).Run();
+            new WireChecks(communicator).Run();
+            new ConductChecks(communicator).Run();
+            if (communicator.Rank == 0)
+            {
+                Console.WriteLine($"ok {Checks.Passed} checks, {communicator.Description}");
+            }
+
             break;
         case "benchmark":
             CollectiveTimings.Run(communicator);
@@ -52,6 +58,8 @@ try
 }
 catch (Exception exception)
 {
+    // One after the other, so that the lines of several ranks do not mix; the first ends the run.
+    Thread.Sleep(300 * communicator.Rank);
     Console.Error.WriteLine($"rank {communicator.Rank}: {exception.Message}");
     communicator.Abort(exception is MpiException { Error: MpiError.TimedOut } ? 9 : 42);
 }

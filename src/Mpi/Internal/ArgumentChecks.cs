@@ -41,6 +41,14 @@ internal static class ArgumentChecks
         }
     }
 
+    public static void Format(WireFormat format)
+    {
+        if (format is < WireFormat.Float32 or > WireFormat.Bfloat16)
+        {
+            throw new ArgumentOutOfRangeException(nameof(format), format, "format must be Float32, Float16 or Bfloat16.");
+        }
+    }
+
     public static int BlockLength(int length, int size, string name)
     {
         var block = length / size;

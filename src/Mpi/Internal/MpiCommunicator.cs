@@ -3,36 +3,31 @@ using System.Runtime.InteropServices;
 
 namespace OrtZero.Mpi.Internal;
 
-/// <summary>A communicator of an MPI library. Every call is MPI's nonblocking one, polled with <see cref="Backoff"/>.</summary>
+/// <summary>A communicator of an MPI library: checks and records each operation and has <see cref="MpiChannel"/> do it.</summary>
 internal sealed unsafe class MpiCommunicator : ICommunicator
 {
-    /// <summary>From this block size an all-gather by pairs beats the libraries' own.</summary>
-    private const int PairwiseGatherBytes = 64 << 10;
-
     /// <summary>From 1 MiB a float sum as reduce-scatter and all-gather takes a half to a third of the libraries' time.</summary>
     private const int PairwiseSumElements = 1 << 18;
 
+    /// <summary>The number of the communicator that MPI begins with.</summary>
+    private const long World = 1;
+
     private readonly MpiSession _session;
-    private readonly MpiLibrary _library;
-    private readonly MpiAbi _abi;
     private readonly RankPlace _place;
-    private readonly bool _isWorld;
-    private readonly CollectiveLog _log = new();
-    private readonly PairwiseExchange _pairwise;
+    private readonly long _id;
     private nint _handle;
-    private TimeSpan _timeout;
+    private MpiChannel _channel;
+    private OperationWatch _watch;
+    private PairwiseExchange _pairwise;
     private int _busy;
 
-    public MpiCommunicator(MpiSession session, nint handle, RankPlace place, TimeSpan timeout, bool isWorld)
+    private MpiCommunicator(MpiSession session, nint handle, RankPlace place, TimeSpan timeout, long id)
     {
         _session = session;
-        _library = session.Library;
-        _abi = session.Library.Abi;
         _handle = handle;
         _place = place;
-        _timeout = timeout;
-        _isWorld = isWorld;
-        _pairwise = new PairwiseExchange(this);
+        _id = id;
+        Connect(timeout);
     }
 
     public int Rank => _place.Rank;
@@ -44,58 +39,83 @@ internal sealed unsafe class MpiCommunicator : ICommunicator
     public int LocalSize => _place.LocalSize;
 
     public string Description =>
-        $"rank {Rank} of {Size} ({LocalRank} of {LocalSize} on this machine), {_library.Version} from {_library.Path}";
+        $"rank {Rank} of {Size} ({LocalRank} of {LocalSize} on this machine), {_session.Library.Version} from {_session.Library.Path}";
 
     public TimeSpan Timeout
     {
-        get => _timeout;
+        get => _channel.Timeout;
         set
         {
             ArgumentChecks.Timeout(value);
-            _timeout = value;
+            _channel.Timeout = value;
         }
     }
 
-    public IReadOnlyList<CollectiveRecord> RecentCollectives => _log.Snapshot();
+    public IReadOnlyList<CollectiveRecord> RecentCollectives => _watch.Log.Snapshot();
 
-    /// <summary>
-    /// The most bytes that one MPI call moves. MPI counts are 32-bit, and its temporary buffers are as large as the message.
-    /// Tests make it small.
-    /// </summary>
-    internal static int MaxCallBytes { get; set; } = 256 << 20;
+    /// <summary>The communicator of all ranks. Every rank must open it.</summary>
+    public static MpiCommunicator OpenWorld(MpiSession session, RankPlace place)
+    {
+        var world = new MpiCommunicator(session, session.Library.Abi.World, place, MpiSession.DefaultTimeout, World);
+        session.Board = CollectiveBoard.Join(world, place);
+        world.Connect(MpiSession.DefaultTimeout);
+        return world;
+    }
+
+    public void Label(string? purpose, int index = -1) => _watch.Log.Label(purpose, index);
 
     public void Barrier()
     {
-        using var operation = Begin("barrier", 0);
-        FullBarrier();
+        using var operation = Begin(new(OperationKind.Barrier), 0);
+        _channel.Barrier();
         operation.Complete();
     }
 
     public void Broadcast(Span<byte> data, int root)
     {
         ArgumentChecks.Root(root, Size);
-        using var operation = Begin("broadcast", data.Length);
+        using var operation = Begin(new(OperationKind.Broadcast, detail: root), data.Length);
         fixed (byte* start = data)
         {
-            BroadcastPieces(start, data.Length, root);
+            _channel.Broadcast(start, data.Length, root);
         }
 
         operation.Complete();
     }
 
-    public void AllReduce(Span<float> data, ReduceOperation operation) => AllReduce(data, operation, _abi.Float);
-
-    public void AllReduce(Span<double> data, ReduceOperation operation) => AllReduce(data, operation, _abi.Double);
-
-    public void AllReduce(Span<long> data, ReduceOperation operation) => AllReduce(data, operation, _abi.Int64);
-
-    public void ReduceScatter(Span<float> buffer)
+    public void AllReduce(Span<float> data, ReduceOperation operation)
     {
+        ArgumentChecks.Operation(operation);
+        using var scope = Begin(new(OperationKind.AllReduce, ElementKind.Single, (int)operation), sizeof(float) * (long)data.Length);
+        fixed (float* start = data)
+        {
+            var done = 0L;
+            if (operation == ReduceOperation.Sum && data.Length >= PairwiseSumElements && Size > 1)
+            {
+                var block = data.Length / Size;
+                _pairwise.ReduceScatter(start, block, WireFormat.Float32);
+                _channel.AllGather(_pairwise, (byte*)start, sizeof(float) * (long)block);
+                done = (long)block * Size;
+            }
+
+            _channel.AllReduce(start + done, data.Length - done, operation);
+        }
+
+        scope.Complete();
+    }
+
+    public void AllReduce(Span<double> data, ReduceOperation operation) => AllReduce(data, ElementKind.Double, operation);
+
+    public void AllReduce(Span<long> data, ReduceOperation operation) => AllReduce(data, ElementKind.Int64, operation);
+
+    public void ReduceScatter(Span<float> buffer, WireFormat format = WireFormat.Float32)
+    {
+        ArgumentChecks.Format(format);
         var block = ArgumentChecks.BlockLength(buffer.Length, Size, nameof(buffer));
-        using var operation = Begin("reduce-scatter", sizeof(float) * (long)buffer.Length);
+        using var operation = Begin(new(OperationKind.ReduceScatter, ElementKind.Single, (int)format), sizeof(float) * (long)buffer.Length);
         fixed (float* start = buffer)
         {
-            _pairwise.ReduceScatter(start, block);
+            _pairwise.ReduceScatter(start, block, format);
         }
 
         operation.Complete();
@@ -104,10 +124,10 @@ internal sealed unsafe class MpiCommunicator : ICommunicator
     public void AllGather(Span<float> buffer)
     {
         var block = ArgumentChecks.BlockLength(buffer.Length, Size, nameof(buffer));
-        using var operation = Begin("all-gather", sizeof(float) * (long)buffer.Length);
+        using var operation = Begin(new(OperationKind.AllGather), sizeof(float) * (long)buffer.Length);
         fixed (float* start = buffer)
         {
-            GatherInPlace((byte*)start, sizeof(float) * (long)block);
+            _channel.AllGather(_pairwise, (byte*)start, sizeof(float) * (long)block);
         }
 
         operation.Complete();
@@ -116,7 +136,7 @@ internal sealed unsafe class MpiCommunicator : ICommunicator
     public void AllGather(ReadOnlySpan<byte> own, Span<byte> all)
     {
         var inPlace = ArgumentChecks.GatherBuffers(own, all, Rank, Size);
-        using var operation = Begin("all-gather", all.Length);
+        using var operation = Begin(new(OperationKind.AllGather), all.Length);
         if (!inPlace)
         {
             own.CopyTo(all.Slice(Rank * own.Length, own.Length));
@@ -124,7 +144,7 @@ internal sealed unsafe class MpiCommunicator : ICommunicator
 
         fixed (byte* start = all)
         {
-            GatherInPlace(start, own.Length);
+            _channel.AllGather(_pairwise, start, own.Length);
         }
 
         operation.Complete();
@@ -132,12 +152,12 @@ internal sealed unsafe class MpiCommunicator : ICommunicator
 
     public byte[][] AllGatherVariable(ReadOnlySpan<byte> own)
     {
-        using var operation = Begin("all-gather variable", own.Length);
+        using var operation = Begin(new(OperationKind.AllGatherVariable), own.Length);
         var lengths = new long[Size];
         lengths[Rank] = own.Length;
         fixed (long* start = lengths)
         {
-            GatherInPlace((byte*)start, sizeof(long));
+            _channel.AllGather(_pairwise, (byte*)start, sizeof(long));
         }
 
         var pieces = Array.ConvertAll(lengths, length => new byte[length]);
@@ -148,7 +168,7 @@ internal sealed unsafe class MpiCommunicator : ICommunicator
         {
             fixed (byte* start = pieces[root])
             {
-                BroadcastPieces(start, lengths[root], root);
+                _channel.Broadcast(start, lengths[root], root);
             }
         }
 
@@ -159,16 +179,13 @@ internal sealed unsafe class MpiCommunicator : ICommunicator
     public void AllToAll(ReadOnlySpan<float> send, Span<float> receive)
     {
         ArgumentChecks.ExchangeBuffers(send, receive, Size);
-        using var operation = Begin("all-to-all", sizeof(float) * (long)send.Length);
+        using var operation = Begin(new(OperationKind.AllToAll, ElementKind.Single), sizeof(float) * (long)send.Length);
         var block = send.Length / Size;
         fixed (float* source = send, target = receive)
         {
-            if ((long)send.Length * sizeof(float) <= MaxCallBytes)
+            if ((long)send.Length * sizeof(float) <= MpiChannel.MaxCallBytes)
             {
-                nint request = _abi.RequestNull;
-                _library.Check(
-                    _library.Ialltoall(source, block, _abi.Float, target, block, _abi.Float, _handle, &request), "MPI_Ialltoall");
-                Wait(&request, "MPI_Ialltoall");
+                _channel.AllToAll(source, target, block);
             }
             else
             {
@@ -183,12 +200,12 @@ internal sealed unsafe class MpiCommunicator : ICommunicator
     {
         ArgumentChecks.Tag(tag);
         ArgumentChecks.Peer(destination, Rank, Size);
-        using var operation = Begin("send", data.Length);
+        using var operation = Begin(new(OperationKind.Send, detail: destination), data.Length);
         byte nothing = 0;
         fixed (byte* start = data)
         {
-            var request = StartSend(start is null ? &nothing : start, data.Length, _abi.Byte, destination, tag);
-            Wait(&request, "MPI_Isend");
+            var request = _channel.StartSend(start is null ? &nothing : start, data.Length, _channel.ByteType, destination, tag);
+            _channel.Wait(&request, "MPI_Isend");
         }
 
         operation.Complete();
@@ -198,32 +215,26 @@ internal sealed unsafe class MpiCommunicator : ICommunicator
     {
         ArgumentChecks.Tag(tag);
         ArgumentChecks.Peer(source, Rank, Size);
-        using var operation = Begin("receive", data.Length);
+        using var operation = Begin(new(OperationKind.Receive, detail: source), data.Length);
         byte nothing = 0;
-        int count;
         var status = stackalloc byte[MpiAbi.StatusSize];
         fixed (byte* start = data)
         {
-            var request = StartReceive(start is null ? &nothing : start, data.Length, _abi.Byte, source, tag);
-            Wait(&request, "MPI_Irecv", status);
+            var request = _channel.StartReceive(start is null ? &nothing : start, data.Length, _channel.ByteType, source, tag);
+            _channel.Wait(&request, "MPI_Irecv", status);
         }
 
-        _library.Check(_library.GetCount(status, _abi.Byte, &count), "MPI_Get_count");
+        var count = _channel.ReceivedBytes(status);
         operation.Complete();
         return count;
     }
 
     public ICommunicator Duplicate()
     {
-        using var operation = Begin("duplicate", 0);
-        nint request = _abi.RequestNull;
-
-        // MPI writes the new handle when the request completes, and MPICH's handles are 32-bit: the upper half must be zero.
-        nint duplicate = 0;
-        _library.Check(_library.CommIdup(_handle, &duplicate, &request), "MPI_Comm_idup");
-        Wait(&request, "MPI_Comm_idup");
+        using var operation = Begin(new(OperationKind.Duplicate), 0);
+        var duplicate = _channel.Duplicate();
         operation.Complete();
-        return new MpiCommunicator(_session, duplicate, _place, _timeout, isWorld: false);
+        return new MpiCommunicator(_session, duplicate, _place, Timeout, _watch.NextChild());
     }
 
     [DoesNotReturn]
@@ -243,17 +254,17 @@ internal sealed unsafe class MpiCommunicator : ICommunicator
 
         // "using" disposes on the way of an exception to the handler that calls Abort. The other ranks do not come to the
         // final barrier then; MPI stays open so that Abort still works.
-        if (_isWorld && Marshal.GetExceptionPointers() != 0)
+        if (_id == World && Marshal.GetExceptionPointers() != 0)
         {
             return;
         }
 
-        if (_isWorld)
+        if (_id == World)
         {
             _handle = handle;
-            using (var operation = Begin("final barrier", 0))
+            using (var operation = Begin(new(OperationKind.FinalBarrier), 0))
             {
-                FullBarrier();
+                _channel.Barrier();
                 operation.Complete();
             }
 
@@ -262,152 +273,61 @@ internal sealed unsafe class MpiCommunicator : ICommunicator
         }
         else
         {
-            _library.Check(_library.CommFree(&handle), "MPI_Comm_free");
+            _watch.Close();
+            _channel.Free();
         }
 
         _pairwise.Dispose();
     }
 
-    internal nint StartSend(void* data, int count, nint type, int destination, int tag)
+    [MemberNotNull(nameof(_channel), nameof(_watch), nameof(_pairwise))]
+    private void Connect(TimeSpan timeout)
     {
-        var request = _abi.RequestNull;
-        _library.Check(_library.Isend(data, count, type, destination, tag, _handle, &request), "MPI_Isend");
-        return request;
+        _watch = new OperationWatch(_session.Board, _place, _id);
+        _channel = new MpiChannel(_session, _handle, _place, _watch) { Timeout = timeout };
+        _pairwise = new PairwiseExchange(_channel);
     }
 
-    internal nint StartReceive(void* data, int count, nint type, int source, int tag)
-    {
-        var request = _abi.RequestNull;
-        _library.Check(_library.Irecv(data, count, type, source, tag, _handle, &request), "MPI_Irecv");
-        return request;
-    }
-
-    internal nint FloatType => _abi.Float;
-
-    internal nint ByteType => _abi.Byte;
-
-    /// <summary>Polls until the request is complete.</summary>
-    internal void Wait(nint* request, string call, byte* status = null)
-    {
-        var unused = stackalloc byte[MpiAbi.StatusSize];
-        status = status is null ? unused : status;
-        var backoff = new Backoff(_timeout);
-        while (true)
-        {
-            int done;
-            _library.Check(_library.Test(request, &done, status), call);
-            if (done != 0)
-            {
-                return;
-            }
-
-            if (!backoff.Pause())
-            {
-                throw TimedOut();
-            }
-
-            _session.ThrowIfUnusable();
-        }
-    }
-
-    private void FullBarrier()
-    {
-        nint request = _abi.RequestNull;
-        _library.Check(_library.Ibarrier(_handle, &request), "MPI_Ibarrier");
-        Wait(&request, "MPI_Ibarrier");
-    }
-
-    private void BroadcastPieces(byte* start, long length, int root)
-    {
-        for (var done = 0L; done < length; done += MaxCallBytes)
-        {
-            nint request = _abi.RequestNull;
-            var count = (int)Math.Min(MaxCallBytes, length - done);
-            _library.Check(_library.Ibcast(start + done, count, _abi.Byte, root, _handle, &request), "MPI_Ibcast");
-            Wait(&request, "MPI_Ibcast");
-        }
-    }
-
-    private void AllReduce<T>(Span<T> data, ReduceOperation operation, nint type)
+    private void AllReduce<T>(Span<T> data, ElementKind element, ReduceOperation operation)
         where T : unmanaged
     {
         ArgumentChecks.Operation(operation);
-        using var scope = Begin("all-reduce", sizeof(T) * (long)data.Length);
-        var step = MaxCallBytes / sizeof(T);
+        using var scope = Begin(new(OperationKind.AllReduce, element, (int)operation), sizeof(T) * (long)data.Length);
         fixed (T* start = data)
         {
-            var done = 0L;
-            if (typeof(T) == typeof(float) && operation == ReduceOperation.Sum && data.Length >= PairwiseSumElements && Size > 1)
-            {
-                var block = data.Length / Size;
-                _pairwise.ReduceScatter((float*)start, block);
-                GatherInPlace((byte*)start, sizeof(float) * (long)block);
-                done = (long)block * Size;
-            }
-
-            for (var offset = done; offset < data.Length; offset += step)
-            {
-                nint request = _abi.RequestNull;
-                var count = (int)Math.Min(step, data.Length - offset);
-                _library.Check(
-                    _library.Iallreduce((void*)_abi.InPlace, start + offset, count, type, _abi.Operation(operation), _handle, &request),
-                    "MPI_Iallreduce");
-                Wait(&request, "MPI_Iallreduce");
-            }
+            _channel.AllReduce(start, data.Length, operation);
         }
 
         scope.Complete();
     }
 
-    private void GatherInPlace(byte* start, long blockBytes)
-    {
-        if (blockBytes == 0)
-        {
-            return;
-        }
-
-        if (blockBytes >= Math.Min(PairwiseGatherBytes, MaxCallBytes))
-        {
-            _pairwise.AllGather(start, blockBytes);
-            return;
-        }
-
-        nint request = _abi.RequestNull;
-        var count = (int)blockBytes;
-        _library.Check(
-            _library.Iallgather((void*)_abi.InPlace, 0, _abi.Byte, start, count, _abi.Byte, _handle, &request), "MPI_Iallgather");
-        Wait(&request, "MPI_Iallgather");
-    }
-
-    private MpiException TimedOut()
-    {
-        var last = _log.Last;
-        var message = FormattableString.Invariant(
-            $"Rank {Rank} of {Size} waited {_timeout.TotalSeconds:0.###} s in {last.Name} #{last.Sequence} ({last.Bytes} bytes) and other ranks did not join: ")
-            + "one of them is stuck, far behind, or in a different operation; compare with theirs. The last operations of this rank: "
-            + string.Join(", ", _log.Snapshot()) + ".";
-        _session.Fail(message);
-        return new MpiException(MpiError.TimedOut, message);
-    }
-
-    private Operation Begin(string name, long bytes)
+    private Operation Begin(OperationCode code, long bytes)
     {
         ObjectDisposedException.ThrowIf(_handle == 0, this);
         _session.ThrowIfUnusable();
         if (Interlocked.Exchange(ref _busy, 1) != 0)
         {
             throw new MpiException(
-                MpiError.Unusable, $"{name} was called while another thread uses the same communicator; give each thread its own Duplicate().");
+                MpiError.Unusable, $"{code.Name} was called while another thread uses the same communicator; give each thread its own Duplicate().");
         }
 
-        _log.Begin(name, bytes);
+        try
+        {
+            _watch.Begin(code, bytes);
+        }
+        catch (MpiException mismatch)
+        {
+            Volatile.Write(ref _busy, 0);
+            throw _channel.Broken(mismatch);
+        }
+
         return new Operation(this);
     }
 
     /// <summary>Between the begin and the end of one public call.</summary>
     private readonly ref struct Operation(MpiCommunicator owner)
     {
-        public void Complete() => owner._log.Complete();
+        public void Complete() => owner._watch.Complete();
 
         public void Dispose() => Volatile.Write(ref owner._busy, 0);
     }

@@ -111,9 +111,12 @@ internal sealed unsafe class MpiLibrary
     {
         if (code != 0)
         {
-            throw new MpiException(MpiError.CallFailed, $"{call} failed in {Version}: {ErrorText(code)}.");
+            throw new MpiException(MpiError.CallFailed, FailureText(code, call));
         }
     }
+
+    /// <summary>MPI's own text about a call that did not succeed.</summary>
+    public string FailureText(int code, string call) => $"{call} failed in {Version}: {ErrorText(code)}.";
 
     private string ErrorText(int code)
     {

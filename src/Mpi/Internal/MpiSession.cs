@@ -22,6 +22,9 @@ internal sealed unsafe class MpiSession
 
     public LaunchEnvironment Launch { get; }
 
+    /// <summary>Where the ranks of this machine see what each of them does; null before it is opened, or when it cannot be.</summary>
+    public CollectiveBoard? Board { get; set; }
+
     /// <summary>Ends through the process manager without MPI_Finalize, whatever the library. For tests.</summary>
     internal static bool ForceProcessManagerShutdown { get; set; }
 
@@ -68,7 +71,7 @@ internal sealed unsafe class MpiSession
         var (localRank, localSize) = launch is { LocalRank: { } knownRank, LocalSize: { } knownSize }
             ? (knownRank, knownSize)
             : session.FindLocalRanks(rank);
-        return new MpiCommunicator(session, library.Abi.World, new RankPlace(rank, size, localRank, localSize), DefaultTimeout, isWorld: true);
+        return MpiCommunicator.OpenWorld(session, new RankPlace(rank, size, localRank, localSize));
     }
 
     /// <summary>Makes every later call throw: after a timeout MPI may still write into buffers of the operation that was given up.</summary>

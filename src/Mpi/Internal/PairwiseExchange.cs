@@ -8,7 +8,7 @@ namespace OrtZero.Mpi.Internal;
 /// moves the least possible bytes. The reduce-scatter adds in place, a piece at a time, through a few small buffers that stay in
 /// cache, where MPI's own allocates temporaries as large as the message (and leaves its result at the start of the buffer).
 /// </summary>
-internal sealed unsafe class PairwiseExchange(MpiCommunicator communicator) : IDisposable
+internal sealed unsafe class PairwiseExchange(MpiChannel channel) : IDisposable
 {
     /// <summary>The tag of all messages here, above every tag of a user's message.</summary>
     private const int Tag = ICommunicator.MaxTag + 1;
@@ -17,28 +17,26 @@ internal sealed unsafe class PairwiseExchange(MpiCommunicator communicator) : ID
     private const int Window = 4;
 
     private float* _pieces;
+    private byte* _packed;
+    private float* _scratch;
     private int _pieceElements;
 
     /// <summary>Elements per message of a reduce-scatter: 256 KiB, so that all receive buffers fit a second-level cache. Tests make it small.</summary>
     internal static int PieceElements { get; set; } = 1 << 16;
 
-    /// <summary>Sums block <c>communicator.Rank</c> of all ranks' buffers into this rank's.</summary>
+    /// <summary>Sums this rank's block of all ranks' buffers into this rank's.</summary>
     /// <param name="buffer">Size blocks, pinned.</param>
     /// <param name="block">Elements in a block.</param>
-    public void ReduceScatter(float* buffer, int block)
+    /// <param name="format">How the blocks of others travel; the rank's own is added as it is.</param>
+    public void ReduceScatter(float* buffer, int block, WireFormat format)
     {
-        var (rank, size) = (communicator.Rank, communicator.Size);
+        var (rank, size) = (channel.Rank, channel.Size);
         if (size == 1 || block == 0)
         {
             return;
         }
 
-        if (_pieces is null)
-        {
-            _pieceElements = PieceElements;
-            _pieces = (float*)NativeMemory.AlignedAlloc((nuint)Window * (nuint)_pieceElements * sizeof(float), 64);
-        }
-
+        Allocate(format);
         var own = buffer + ((long)rank * block);
         var perStep = (int)(((long)block + _pieceElements - 1) / _pieceElements);
         var total = (long)perStep * (size - 1);
@@ -53,19 +51,32 @@ internal sealed unsafe class PairwiseExchange(MpiCommunicator communicator) : ID
         for (var k = 0L; k < total; k++)
         {
             var slot = (int)(k % Window);
-            communicator.Wait(receives + slot, "MPI_Irecv");
+            channel.Wait(receives + slot, "MPI_Irecv");
             var (offset, count) = Piece(k);
-            var sum = new Span<float>(own + offset, count);
-            TensorPrimitives.Add(sum, new ReadOnlySpan<float>(_pieces + ((long)slot * _pieceElements), count), sum);
+            AddTo(new Span<float>(own + offset, count), slot);
             if (k + Window < total)
             {
                 StartReceive(k + Window);
             }
 
-            communicator.Wait(sends + slot, "MPI_Isend");
+            channel.Wait(sends + slot, "MPI_Isend");
             if (k + Window < total)
             {
                 StartSend(k + Window);
+            }
+        }
+
+        void AddTo(Span<float> sum, int slot)
+        {
+            var received = _pieces + ((long)slot * _pieceElements);
+            if (format == WireFormat.Float32)
+            {
+                TensorPrimitives.Add(sum, new ReadOnlySpan<float>(received, sum.Length), sum);
+            }
+            else
+            {
+                var message = new ReadOnlySpan<byte>(received, WireConversion.MessageBytes(sum.Length, format));
+                WireConversion.Add(sum, message, new Span<float>(_scratch, sum.Length), format);
             }
         }
 
@@ -73,17 +84,30 @@ internal sealed unsafe class PairwiseExchange(MpiCommunicator communicator) : ID
         {
             var origin = (rank - (int)(k / perStep) - 1 + size) % size;
             var slot = k % Window;
-            receives[slot] = communicator.StartReceive(
-                _pieces + (slot * _pieceElements), Piece(k).Count, communicator.FloatType, origin, Tag);
+            var (bytes, type) = MessageOf(Piece(k).Count);
+            receives[slot] = channel.StartReceive(_pieces + (slot * _pieceElements), bytes, type, origin, Tag);
         }
 
         void StartSend(long k)
         {
             var destination = (rank + (int)(k / perStep) + 1) % size;
             var (offset, count) = Piece(k);
-            sends[k % Window] = communicator.StartSend(
-                buffer + ((long)destination * block) + offset, count, communicator.FloatType, destination, Tag);
+            var slot = k % Window;
+            void* data = buffer + ((long)destination * block) + offset;
+            var (length, type) = MessageOf(count);
+            if (format != WireFormat.Float32)
+            {
+                var packed = _packed + (slot * _pieceElements * sizeof(float));
+                WireConversion.Encode(new ReadOnlySpan<float>(data, count), new Span<byte>(packed, length), new Span<float>(_scratch, count), format);
+                data = packed;
+            }
+
+            sends[slot] = channel.StartSend(data, length, type, destination, Tag);
         }
+
+        (int Length, nint Type) MessageOf(int count) => format == WireFormat.Float32
+            ? (count, channel.FloatType)
+            : (WireConversion.MessageBytes(count, format), channel.ByteType);
 
         (long Offset, int Count) Piece(long k)
         {
@@ -95,8 +119,8 @@ internal sealed unsafe class PairwiseExchange(MpiCommunicator communicator) : ID
     /// <summary>Sends this rank's block of the buffer to all and fills the other blocks from theirs.</summary>
     public void AllGather(byte* buffer, long blockBytes)
     {
-        var own = buffer + (communicator.Rank * blockBytes);
-        for (var distance = 1; distance < communicator.Size; distance++)
+        var own = buffer + (channel.Rank * blockBytes);
+        for (var distance = 1; distance < channel.Size; distance++)
         {
             var (destination, origin) = Partners(distance);
             Exchange(own, buffer + (origin * blockBytes), blockBytes, destination, origin);
@@ -106,34 +130,54 @@ internal sealed unsafe class PairwiseExchange(MpiCommunicator communicator) : ID
     /// <summary>Block r of <paramref name="source"/> goes to rank r, whose block arrives in block r of <paramref name="target"/>.</summary>
     public void AllToAll(byte* source, byte* target, long blockBytes)
     {
-        var own = communicator.Rank * blockBytes;
+        var own = channel.Rank * blockBytes;
         Buffer.MemoryCopy(source + own, target + own, blockBytes, blockBytes);
-        for (var distance = 1; distance < communicator.Size; distance++)
+        for (var distance = 1; distance < channel.Size; distance++)
         {
             var (destination, origin) = Partners(distance);
             Exchange(source + (destination * blockBytes), target + (origin * blockBytes), blockBytes, destination, origin);
         }
     }
 
-    /// <summary>Frees the receive buffers.</summary>
+    /// <summary>Frees the buffers.</summary>
     public void Dispose()
     {
         NativeMemory.AlignedFree(_pieces);
+        NativeMemory.AlignedFree(_packed);
+        NativeMemory.AlignedFree(_scratch);
         _pieces = null;
+        _packed = null;
+        _scratch = null;
     }
 
     private (int Destination, int Origin) Partners(int distance) =>
-        ((communicator.Rank + distance) % communicator.Size, (communicator.Rank - distance + communicator.Size) % communicator.Size);
+        ((channel.Rank + distance) % channel.Size, (channel.Rank - distance + channel.Size) % channel.Size);
+
+    // A message of halves is never longer than the same numbers in float32, except for one or two of them, whose header is extra.
+    private void Allocate(WireFormat format)
+    {
+        if (_pieces is null)
+        {
+            _pieceElements = Math.Max(PieceElements, 2);
+            _pieces = (float*)NativeMemory.AlignedAlloc((nuint)Window * (nuint)_pieceElements * sizeof(float), 64);
+        }
+
+        if (format != WireFormat.Float32 && _packed is null)
+        {
+            _packed = (byte*)NativeMemory.AlignedAlloc((nuint)Window * (nuint)_pieceElements * sizeof(float), 64);
+            _scratch = (float*)NativeMemory.AlignedAlloc((nuint)_pieceElements * sizeof(float), 64);
+        }
+    }
 
     private void Exchange(byte* source, byte* target, long bytes, int destination, int origin)
     {
-        for (var done = 0L; done < bytes; done += MpiCommunicator.MaxCallBytes)
+        for (var done = 0L; done < bytes; done += MpiChannel.MaxCallBytes)
         {
-            var count = (int)Math.Min(MpiCommunicator.MaxCallBytes, bytes - done);
-            var incoming = communicator.StartReceive(target + done, count, communicator.ByteType, origin, Tag);
-            var outgoing = communicator.StartSend(source + done, count, communicator.ByteType, destination, Tag);
-            communicator.Wait(&incoming, "MPI_Irecv");
-            communicator.Wait(&outgoing, "MPI_Isend");
+            var count = (int)Math.Min(MpiChannel.MaxCallBytes, bytes - done);
+            var incoming = channel.StartReceive(target + done, count, channel.ByteType, origin, Tag);
+            var outgoing = channel.StartSend(source + done, count, channel.ByteType, destination, Tag);
+            channel.Wait(&incoming, "MPI_Irecv");
+            channel.Wait(&outgoing, "MPI_Isend");
         }
     }
 }

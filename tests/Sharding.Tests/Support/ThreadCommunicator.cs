@@ -76,8 +76,9 @@ internal sealed class ThreadCommunicator : ICommunicator
 
     public void AllReduce(Span<long> data, ReduceOperation operation) => Combine(data, operation);
 
-    public void ReduceScatter(Span<float> buffer)
+    public void ReduceScatter(Span<float> buffer, WireFormat format = WireFormat.Float32)
     {
+        Assert.Equal(WireFormat.Float32, format);
         Assert.Equal(0, buffer.Length % Size);
         Exchange("reduce-scatter", buffer.ToArray());
         var piece = buffer.Length / Size;
