@@ -13,11 +13,13 @@ internal sealed class MpiLaunch : IDisposable
     private readonly Process _process;
     private readonly StringBuilder _output = new();
 
-    public MpiLaunch(string launcher, int ranks, string mode, string? library = null, params string[] more)
+    public MpiLaunch(string launcher, int ranks, string mode, string? library = null, bool outlived = false)
     {
         var start = new ProcessStartInfo(launcher) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
         string[] flags = launcher == OpenMpi ? ["--allow-run-as-root", "--oversubscribe", "--bind-to", "none"] : [];
-        string[] arguments = [.. flags, .. more, "-n", $"{ranks}", Host(), Path.Combine(AppContext.BaseDirectory, "OrtZero.MpiProbe.dll"), mode];
+        // A shell that lives on keeps the launcher from seeing that a rank died.
+        string[] wrapper = outlived ? ["sh", "-c", "\"$@\"; sleep 60", "sh"] : [];
+        string[] arguments = [.. flags, "-n", $"{ranks}", .. wrapper, Host(), Path.Combine(AppContext.BaseDirectory, "OrtZero.MpiProbe.dll"), mode];
         foreach (var argument in arguments)
         {
             start.ArgumentList.Add(argument);
