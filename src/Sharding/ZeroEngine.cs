@@ -44,7 +44,8 @@ public sealed partial class ZeroEngine : IDisposable
     /// <param name="options">Stage and overlap; the bucket size is the plan's.</param>
     /// <param name="logger">Where the layout is described, or null.</param>
     /// <exception cref="ShardingException">The plan is for another number of ranks, a parameter has no settings or other
-    /// shapes, the stage is not 0 to 3, or the number of ranks is no power of two although sums must be deterministic.</exception>
+    /// shapes, the stage is not 0 to 3, the number of ranks is no power of two or gradients travel in 16 bits although sums must be deterministic, or ranks were given
+    /// different layouts, settings or options; the last on every rank.</exception>
     public ZeroEngine(PartitionPlan plan, ParameterGroupTable groups, ICommunicator communicator, ZeroOptions options, ILogger? logger = null)
     {
         ArgumentNullException.ThrowIfNull(plan);
@@ -67,11 +68,18 @@ public sealed partial class ZeroEngine : IDisposable
                 $"randomness.deterministic needs a number of ranks that is a power of two, but {communicator.Size} are running: start {BitOperations.RoundUpToPowerOf2((uint)communicator.Size) / 2} or set it to false.");
         }
 
+        if (options.Deterministic && options.Wire != WireFormat.Float32)
+        {
+            throw new ShardingException(
+                $"Gradients that travel as {options.Wire} are rounded where ranks meet, so deterministic sums would depend on the number of ranks: use Float32, or no deterministic sums.");
+        }
+
         if (plan.SharedOffset > 0 && options.Stage < 3)
         {
             throw new ShardingException($"The partition plan gathers parameters one by one, which is stage 3, but the stage is {options.Stage}: create the plan with the engine's options.");
         }
 
+        SettingsAgreement.Require(plan, groups, communicator, options);
         _options = options;
         Plan = plan;
         Groups = groups;
@@ -85,8 +93,9 @@ public sealed partial class ZeroEngine : IDisposable
         _parameters = new ParameterStore(plan, communicator.Rank);
         _norm = new GradientNorm(plan, communicator, _trained);
         _gradients = Stage < 2 && !options.Deterministic
-            ? new FlatGradients(plan, communicator, gather: Stage == 0, options.OverlapComm, _trained)
-            : new StreamedGradients(plan, communicator, gather: Stage == 0, options.OverlapComm, options.Deterministic, _trained);
+            ? new FlatGradients(plan, communicator, gather: Stage == 0, options.OverlapComm, options.Wire, _trained)
+            : new StreamedGradients(
+                plan, communicator, gather: Stage == 0, options.OverlapComm, options.Deterministic, options.Wire, _trained);
         _optimizer = new ShardedOptimizer(plan, groups, communicator, sharded: Stage > 0, _parameters, _gradients);
         _gatherOverlapped = bucket => GatherUpdated(_gradients.OverlapCommunicator!, bucket);
         ReduceGradOperator = new ReduceGradOperator(plan, _gradients);
@@ -378,7 +387,9 @@ public sealed partial class ZeroEngine : IDisposable
     private void GatherParameters(ICommunicator communicator, int index)
     {
         var bucket = Plan.Buckets[index];
+        communicator.Label("parameters", index);
         communicator.AllGather(ParameterSpan(bucket.Offset, (int)bucket.Length));
+        communicator.Label(null);
     }
 
     private void CheckSettings(in UpdateSettings settings)

@@ -1,3 +1,5 @@
+using OrtZero.Mpi;
+
 namespace OrtZero.Sharding;
 
 /// <summary>How model states are divided among ranks; the names are DeepSpeed's (section <c>zero_optimization</c>).</summary>
@@ -28,6 +30,9 @@ public sealed record ZeroOptions
     /// <summary>At stage 3, a gathered parameter is kept until its next use if no more than so many elements of others are gathered in
     /// between. Default 0.</summary>
     public long MaxReuseDistance { get; init; }
+
+    /// <summary>How gradients travel between ranks at every stage. Updated parameters always travel as they are. Default float32.</summary>
+    public WireFormat Wire { get; init; }
 
     /// <summary>Sums the gradients of an update's micro-batches in one fixed tree over their index (step * world size + rank), so
     /// that the result is the same to the last bit for any world size that is a power of two. Default false.</summary>

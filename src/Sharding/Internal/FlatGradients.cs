@@ -15,6 +15,7 @@ namespace OrtZero.Sharding.Internal;
 internal sealed class FlatGradients : GradientReducer
 {
     private readonly bool _gather;
+    private readonly WireFormat _wire;
     private readonly AlignedBuffer _buffer;
     private readonly Action<int> _reduceOverlapped;
 
@@ -22,11 +23,13 @@ internal sealed class FlatGradients : GradientReducer
     /// <param name="communicator">The ranks.</param>
     /// <param name="gather">True to leave the sums of the whole model on every rank (stage 0), false only those of its own shard.</param>
     /// <param name="overlap">Reduce on a thread of its own.</param>
+    /// <param name="wire">How gradients travel.</param>
     /// <param name="expected">By parameter: whether a gradient comes for it.</param>
-    public FlatGradients(PartitionPlan plan, ICommunicator communicator, bool gather, bool overlap, bool[] expected)
+    public FlatGradients(PartitionPlan plan, ICommunicator communicator, bool gather, bool overlap, WireFormat wire, bool[] expected)
         : base(plan, communicator, overlap, expected, wantsAllEachTime: false)
     {
         _gather = gather;
+        _wire = wire;
         _buffer = new AlignedBuffer(plan.TotalElements * sizeof(float));
         _reduceOverlapped = bucket => Reduce(OverlapCommunicator!, bucket);
     }
@@ -139,10 +142,13 @@ internal sealed class FlatGradients : GradientReducer
     {
         var bucket = Plan.Buckets[index];
         var values = Span(bucket.Offset, (int)bucket.Length);
-        ranks.ReduceScatter(values);
+        ranks.Label("gradients", index);
+        ranks.ReduceScatter(values, _wire);
         if (_gather)
         {
             ranks.AllGather(values);
         }
+
+        ranks.Label(null);
     }
 }

@@ -13,6 +13,7 @@ internal sealed class GradientNorm
     private readonly ShardRange[] _owned;
     private readonly bool[] _counted;
     private readonly BlockSums _sums;
+    private readonly ICommunicator _communicator;
 
     /// <param name="plan">The layout.</param>
     /// <param name="communicator">The ranks.</param>
@@ -20,6 +21,7 @@ internal sealed class GradientNorm
     public GradientNorm(PartitionPlan plan, ICommunicator communicator, bool[] counted)
     {
         _counted = counted;
+        _communicator = communicator;
         _owned = [.. plan.RangesOf(communicator.Rank).Where(range => counted[range.Parameter])];
         _sums = new BlockSums(plan, communicator, _owned);
     }
@@ -32,7 +34,9 @@ internal sealed class GradientNorm
             SumBlocks(gradients.Span(_owned[index].FlatOffset, _owned[index].Length), _sums.Own(index));
         }
 
+        _communicator.Label("gradient norm");
         _sums.Gather();
+        _communicator.Label(null);
         var total = 0.0;
         for (var parameter = 0; parameter < _counted.Length; parameter++)
         {

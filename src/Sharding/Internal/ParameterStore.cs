@@ -65,7 +65,9 @@ internal sealed class ParameterStore : IDisposable
     {
         var piece = (int)bucket.PieceLength;
         _shard!.Span<float>(bucket.ShardOffset, piece).CopyTo(target[(_rank * piece)..]);
+        ranks.Label("parameters", bucket.Index);
         ranks.AllGather(target);
+        ranks.Label(null);
     }
 
     /// <summary>Makes every parameter whole. Collective.</summary>

@@ -22,6 +22,7 @@ internal sealed class StreamedGradients : GradientReducer
 
     private readonly object _gate = new();
     private readonly bool _tree;
+    private readonly WireFormat _wire;
     private readonly ShardSum _sum;
     private readonly AlignedBuffer? _all;
     private readonly AlignedBuffer? _received;
@@ -38,11 +39,13 @@ internal sealed class StreamedGradients : GradientReducer
     /// <param name="gather">True to leave the sums of the whole model on every rank (stage 0), false only those of its own shard.</param>
     /// <param name="overlap">Reduce on a thread of its own.</param>
     /// <param name="tree">Sum in the one tree; the number of ranks must be a power of two.</param>
+    /// <param name="wire">How gradients travel; as they are in the one tree.</param>
     /// <param name="expected">By parameter: whether a gradient comes for it.</param>
-    public StreamedGradients(PartitionPlan plan, ICommunicator communicator, bool gather, bool overlap, bool tree, bool[] expected)
+    public StreamedGradients(PartitionPlan plan, ICommunicator communicator, bool gather, bool overlap, bool tree, WireFormat wire, bool[] expected)
         : base(plan, communicator, overlap, expected, wantsAllEachTime: true)
     {
         _tree = tree;
+        _wire = wire;
         _sum = new ShardSum(plan.ShardElements, tree);
         _filling = new AlignedBuffer?[plan.Buckets.Count];
         _bucketBytes = plan.Buckets.Max(bucket => bucket.Length) * sizeof(float);
@@ -208,9 +211,10 @@ internal sealed class StreamedGradients : GradientReducer
         var bucket = Plan.Buckets[index];
         var values = buffer.Span<float>(0, (int)bucket.Length);
         var piece = (int)bucket.PieceLength;
+        ranks.Label("gradients", index);
         if (_received is null)
         {
-            ranks.ReduceScatter(values);
+            ranks.ReduceScatter(values, _wire);
             _sum.Add(bucket.ShardOffset, values.Slice(ranks.Rank * piece, piece));
         }
         else
@@ -221,6 +225,7 @@ internal sealed class StreamedGradients : GradientReducer
             _sum.Add(bucket.ShardOffset, received[..piece]);
         }
 
+        ranks.Label(null);
         lock (_gate)
         {
             _filling[index] = null;

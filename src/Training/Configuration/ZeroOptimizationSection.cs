@@ -24,6 +24,19 @@ public sealed record ZeroOptimizationSection
     [Limits(AtLeast = 1)]
     public long ReduceBucketSize { get; init; } = 5_000_000;
 
+    /// <summary>
+    /// What gradients travel between ranks as: "fp32", "fp16" or "bf16"; the 16-bit types halve the bytes of the reduction and round
+    /// what is sent once, sums are formed in float32. Not with randomness.deterministic. Default: "fp32".
+    /// </summary>
+    public CommunicationType CommunicationDataType { get; init; }
+
+    /// <summary>
+    /// Seconds that a rank waits for others in one operation before the run ends with a report of where every rank is.
+    /// Default: 1800.
+    /// </summary>
+    [Limits(AtLeast = 1)]
+    public double CollectiveTimeoutSeconds { get; init; } = 1800;
+
     /// <summary>Where optimizer state is kept. Default: with the rank that owns it.</summary>
     public OffloadSection OffloadOptimizer { get; init; } = new();
 

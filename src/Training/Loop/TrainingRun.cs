@@ -74,6 +74,7 @@ public sealed class TrainingRun : IDisposable
         ArgumentNullException.ThrowIfNull(configuration);
         ArgumentNullException.ThrowIfNull(communicator);
         ArgumentNullException.ThrowIfNull(logger);
+        communicator.Timeout = TimeSpan.FromSeconds(configuration.ZeroOptimization.CollectiveTimeoutSeconds);
         var prepared = RankAgreement.Run(communicator, () => PreparedModel.Load(configuration));
         var configurationHash = ConfigurationFingerprint.Of(configuration);
         RankAgreement.RequireEqual(

@@ -20,7 +20,7 @@ internal sealed class ConfigurationRules(ConfigurationNode root, ConfigurationPr
         CheckParamwise(configuration.OptimWrapper?.ParamwiseCfg, configuration.OptimWrapper?.Optimizer);
         CheckSchedulers(configuration.ParamScheduler);
         PhaseRules.Check(configuration.Phases, Report);
-        CheckZero(configuration.ZeroOptimization);
+        CheckZero(configuration.ZeroOptimization, configuration.Randomness);
         CheckFolders(configuration);
         CheckFrozen(configuration.Model?.Frozen);
         CheckSample(configuration.Evaluation.Sample, configuration.Data?.Val?.Fields);
@@ -239,8 +239,15 @@ internal sealed class ConfigurationRules(ConfigurationNode root, ConfigurationPr
         }
     }
 
-    private void CheckZero(ZeroOptimizationSection zero)
+    private void CheckZero(ZeroOptimizationSection zero, RandomnessSection randomness)
     {
+        if (zero.CommunicationDataType != CommunicationType.Fp32 && randomness.Deterministic)
+        {
+            Report(
+                "rounds what travels between ranks, so that the weights depend on their number, which randomness.deterministic rules out; use \"fp32\" or set randomness.deterministic to false.",
+                "zero_optimization", "communication_data_type");
+        }
+
         if (zero.OffloadOptimizer.Device == OffloadDevice.Nvme)
         {
             Report("is \"nvme\", which this version does not have; use \"none\" or \"cpu\".", "zero_optimization", "offload_optimizer", "device");

@@ -1,4 +1,5 @@
 using OrtZero.Autograd;
+using OrtZero.Mpi;
 using OrtZero.Sharding;
 
 namespace OrtZero.Training.Internal;
@@ -60,6 +61,12 @@ internal static class SettingsMapping
         PrefetchElements = Math.Min(section.Stage3PrefetchBucketSize, section.Stage3MaxLiveParameters),
         MaxReuseDistance = section.Stage3MaxReuseDistance,
         Deterministic = randomness.Deterministic,
+        Wire = section.CommunicationDataType switch
+        {
+            CommunicationType.Fp16 => WireFormat.Float16,
+            CommunicationType.Bf16 => WireFormat.Bfloat16,
+            _ => WireFormat.Float32,
+        },
     };
 
     internal static LossOptions Loss(IReadOnlyList<LossSection> sections)
