@@ -17,6 +17,7 @@ internal sealed class TestModel
         IReadOnlyList<string>? frozen = null,
         params (string Name, long[] Shape, ParameterKind Kind)[] parameters)
     {
+        Rules = rules;
         Parameters = parameters.Length > 0 ? parameters :
         [
             ("vision.embed.weight", [3, 1, 7, 7], ParameterKind.Convolution),
@@ -37,6 +38,8 @@ internal sealed class TestModel
     }
 
     public (string Name, long[] Shape, ParameterKind Kind)[] Parameters { get; }
+
+    public ParamwiseRules? Rules { get; }
 
     public ParameterGroupTable Groups { get; }
 
@@ -61,9 +64,9 @@ internal sealed class TestModel
     public float[] Gradient(string name, int update, int microBatch) =>
         Values(HashCode(name) + (7919 * (update + 1)) + (104729 * (microBatch + 1)), Count(Shape(name)), 3, InexactSums);
 
-    public ZeroEngine Engine(ICommunicator ranks, int stage, long bucket = 1000, bool overlap = true, bool deterministic = false)
+    public ZeroEngine Engine(ICommunicator ranks, int stage, long bucket = 1000, bool overlap = true, bool deterministic = false, WireFormat wire = WireFormat.Float32)
     {
-        var options = new ZeroOptions { Stage = stage, OverlapComm = overlap, Deterministic = deterministic };
+        var options = new ZeroOptions { Stage = stage, OverlapComm = overlap, Deterministic = deterministic, Wire = wire };
         var engine = new ZeroEngine(Plan(ranks.Size, bucket, stage == 3 ? GatheredFrom : null), Groups, ranks, options);
         foreach (var (name, _, _) in Parameters)
         {
