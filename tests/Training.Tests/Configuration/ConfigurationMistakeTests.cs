@@ -94,6 +94,20 @@ public sealed class ConfigurationMistakeTests : IDisposable
     }
 
     [Fact]
+    public void Gradients_in_16_bits_and_deterministic_sums_exclude_each_other()
+    {
+        var settings = JsonNode.Parse(ConfigurationFolder.Valid)!.AsObject();
+        settings["zero_optimization"] = new JsonObject { ["communication_data_type"] = "bf16" };
+        settings["randomness"] = new JsonObject { ["deterministic"] = true };
+
+        var problem = Assert.Single(_folder.Problems(settings.ToJsonString()));
+
+        Assert.EndsWith(
+            ": zero_optimization.communication_data_type rounds what travels between ranks, so that the weights depend on their number, which randomness.deterministic rules out; use \"fp32\" or set randomness.deterministic to false.",
+            problem, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_mistake_is_reported_with_the_line_it_stands_on()
     {
         var line = ConfigurationFolder.Valid[..ConfigurationFolder.Valid.IndexOf("\"micro_batch_size\"", StringComparison.Ordinal)].Count(letter => letter == '\n') + 1;
