@@ -35,6 +35,7 @@ public sealed partial class ZeroEngine : IDisposable
     private readonly GradientReducer _gradients;
     private readonly ShardedOptimizer _optimizer;
     private readonly Action<int> _gatherOverlapped;
+    private ParameterGatherer[] _gatherers = [];
     private ParameterGatherer? _gatherer;
 
     /// <summary>Allocates the buffers; parameters are zero until they are loaded. Collective.</summary>
@@ -127,7 +128,7 @@ public sealed partial class ZeroEngine : IDisposable
     public ModelStateMemory Memory => new(_parameters.ByteLength, _gradients.ByteLength, _optimizer.ByteLength);
 
     /// <summary>The bytes of buffers for buckets on their way between ranks, allocated so far.</summary>
-    public long TransitBytes => _gradients.TransitBytes + (_gatherer?.ByteLength ?? 0);
+    public long TransitBytes => _gradients.TransitBytes + _gatherers.Distinct().Sum(gatherer => gatherer.ByteLength);
 
     /// <summary>How many updates were applied (skipped ones do not count): the t of Adam's bias correction.</summary>
     public long Updates { get; internal set; }
@@ -236,33 +237,50 @@ public sealed partial class ZeroEngine : IDisposable
 
     /// <summary>
     /// Ends every gradient of a training graph in a ReduceGrad node and leaves <see cref="TokenOutput"/> in their place as graph
-    /// output. At stage 3, sharded parameters are no inputs any more but begin in GatherParam nodes. The graph given is not changed. One
-    /// graph per engine at stage 3. Collective there. The gradients keep their names (<see cref="TrainableParameter.GradientName"/>) as
+    /// output. At stage 3, sharded parameters are no inputs any more but begin in GatherParam nodes. The graph given is not changed. A
+    /// later call takes the place of an earlier one at stage 3. Collective there. The gradients keep their names (<see cref="TrainableParameter.GradientName"/>) as
     /// values inside the graph.
     /// </summary>
     /// <exception cref="ShardingException">Graph and plan disagree about a parameter.</exception>
-    public TrainingGraph AttachReduceGrad(TrainingGraph graph)
+    public TrainingGraph AttachReduceGrad(TrainingGraph graph) => AttachAll([graph])[0];
+
+    /// <summary>The same for several graphs over the same parameters, as for samples of several lengths; a run of each is announced by
+    /// <see cref="BeginMicroBatch"/> with its place.</summary>
+    /// <exception cref="ShardingException">A graph and the plan disagree about a parameter.</exception>
+    public IReadOnlyList<TrainingGraph> AttachAll(IReadOnlyList<TrainingGraph> graphs)
     {
-        ArgumentNullException.ThrowIfNull(graph);
-        var attached = ReduceGradPass.Attach(graph, Plan, _trained, OperatorDomain);
+        ArgumentNullException.ThrowIfNull(graphs);
+        TrainingGraph[] attached = [.. graphs.Select(graph => ReduceGradPass.Attach(graph, Plan, _trained, OperatorDomain))];
         if (Plan.SharedOffset > 0)
         {
-            var order = GatherParamPass.Attach(attached, Plan, _options.MaxReuseDistance, OperatorDomain);
-            _gatherer?.Dispose();
-            _gatherer = new ParameterGatherer(Plan, _parameters, Communicator, order, _options.OverlapComm ? _options.PrefetchElements : null);
+            var orders = Array.ConvertAll(attached, graph => GatherParamPass.Attach(graph, Plan, _options.MaxReuseDistance, OperatorDomain));
+            DisposeGatherers();
+            _gatherers = new ParameterGatherer[orders.Length];
+            for (var index = 0; index < orders.Length; index++)
+            {
+                // Graphs that gather in one order share the buffers and the thread.
+                _gatherers[index] = Array.Find(_gatherers[..index], other => other.Order.SequenceEqual(orders[index]))
+                    ?? new ParameterGatherer(Plan, _parameters, Communicator, orders[index], _options.OverlapComm ? _options.PrefetchElements : null);
+            }
+
+            _gatherer = _gatherers[0];
         }
 
         return attached;
     }
 
+    private bool DisposeGatherers() => _gatherers.Distinct().Aggregate(true, (all, gatherer) => gatherer.TryDispose() & all);
+
     /// <summary>Says that a micro-batch is about to run.</summary>
     /// <param name="first">It is the first of an update: gradients are written, not added.</param>
     /// <param name="last">It is the last of an update: full buckets are reduced while it runs. When a last micro-batch was not
     /// announced, <see cref="Step"/> reduces everything itself.</param>
+    /// <param name="graph">Which of the attached graphs is about to run.</param>
     /// <exception cref="InvalidOperationException">The order of calls is wrong.</exception>
-    public void BeginMicroBatch(bool first, bool last)
+    public void BeginMicroBatch(bool first, bool last, int graph = 0)
     {
         _gradients.BeginMicroBatch(first, last);
+        _gatherer = _gatherers.Length > 0 ? _gatherers[graph] : null;
         _gatherer?.Begin();
     }
 
@@ -341,7 +359,7 @@ public sealed partial class ZeroEngine : IDisposable
 
         _tensors.Clear();
         ReleaseWholeParameters();
-        if ((_gatherer?.TryDispose() ?? true) & _gradients.TryDispose())
+        if (DisposeGatherers() & _gradients.TryDispose())
         {
             _optimizer.Dispose();
             _parameters.Dispose();

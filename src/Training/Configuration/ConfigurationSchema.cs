@@ -120,6 +120,11 @@ public static class ConfigurationSchema
             return AnyOf(Limited(OfType("number"), limits), pair);
         }
 
+        if (type == typeof(DataFieldSource))
+        {
+            return AnyOf(OfType("string"), new JsonObject { ["type"] = "array", ["items"] = OfType("string"), ["minItems"] = 1 });
+        }
+
         if (type == typeof(LossScaleSection))
         {
             var dynamic = new JsonObject { ["enum"] = new JsonArray("dynamic") };

@@ -5,6 +5,9 @@ namespace OrtZero.Training;
 /// <param name="Array">The name of the array inside a .npz file. Null: the file is a .npy, or a .npz with a single array.</param>
 public sealed record DataFieldSource(string Path, string? Array)
 {
+    /// <summary>Where the field is a list with an array for each bucket of samples of one length: those behind the first. Default: none.</summary>
+    public IReadOnlyList<DataFieldSource> Others { get; init; } = [];
+
     /// <summary>Splits "file.npz:array"; anything else is a path alone.</summary>
     /// <param name="text">The value in cfg.json.</param>
     /// <param name="folder">The folder that relative paths are taken from.</param>

@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace OrtZero.Training;
 
 /// <summary>The <c>data.train</c> and <c>data.val</c> sections: one array per model input and one for the labels.</summary>
@@ -7,10 +9,15 @@ public sealed record DatasetSection
     public DatasetKind Type { get; init; }
 
     /// <summary>
-    /// The array of each field, by name: "file.npy" or "file.npz:array"; the first axis counts samples. A relative path is
-    /// taken from the folder of cfg.json. Required.
+    /// The array of each field, by name: "file.npy" or "file.npz:array"; the first axis counts samples. Samples of several lengths
+    /// are lists with an array for each length, equally many for every field. A relative path is taken from the folder of
+    /// cfg.json. Required.
     /// </summary>
     public required IReadOnlyDictionary<string, DataFieldSource> Fields { get; init; }
+
+    /// <summary>How many lengths of samples there are. Not a key.</summary>
+    [JsonIgnore]
+    public int BucketCount => Fields.Values.Select(source => source.Others.Count + 1).DefaultIfEmpty(1).Max();
 
     /// <summary>
     /// Whether every epoch goes through the samples in a new order, drawn from (randomness.seed, epoch) and independent of

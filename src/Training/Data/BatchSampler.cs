@@ -23,6 +23,7 @@ public sealed class BatchSampler
     private readonly int _worldSize;
     private readonly int _rank;
     private readonly long _seed;
+    private readonly uint _stream;
     private readonly int[]? _order;
     private int _orderEpoch = -1;
 
@@ -34,22 +35,26 @@ public sealed class BatchSampler
     /// <param name="shuffle">Whether every epoch has a new order.</param>
     /// <param name="seed">Decides the orders.</param>
     /// <param name="dropLast">Whether an iteration that the last samples do not fill is left out.</param>
+    /// <param name="stream">Which of several independent orders under one seed.</param>
+    /// <param name="group">Iterations that are filled up or dropped together.</param>
     /// <exception cref="DataException">Nothing is left when the last iteration is dropped.</exception>
-    public BatchSampler(int count, int worldSize, int rank, int microBatchSize, bool shuffle, long seed, bool dropLast = false)
+    public BatchSampler(int count, int worldSize, int rank, int microBatchSize, bool shuffle, long seed, bool dropLast = false, uint stream = 0, int group = 1)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(worldSize, 1);
         ArgumentOutOfRangeException.ThrowIfNegative(rank);
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(rank, worldSize);
         ArgumentOutOfRangeException.ThrowIfLessThan(microBatchSize, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(group, 1);
+        _stream = stream;
         (_count, _worldSize, _rank, MicroBatchSize, _seed) = (count, worldSize, rank, microBatchSize, seed);
         _order = shuffle ? new int[count] : null;
-        var perIteration = (long)worldSize * microBatchSize;
-        IterationsPerEpoch = (int)((count + (dropLast ? 0 : perIteration - 1)) / perIteration);
+        var perGroup = (long)worldSize * microBatchSize * group;
+        IterationsPerEpoch = (int)((count + (dropLast ? 0 : perGroup - 1)) / perGroup) * group;
         if (IterationsPerEpoch == 0)
         {
             throw new DataException(
-                $"{count} samples do not fill one iteration of {worldSize} ranks x micro_batch_size {microBatchSize}, and drop_last leaves it out; set drop_last to false or micro_batch_size to at most {Math.Max(1, count / worldSize)}.");
+                $"{count} samples do not fill one {(group == 1 ? "iteration" : "update")} of {worldSize} ranks x micro_batch_size {microBatchSize}{(group == 1 ? "" : $" x accumulative_counts {group}")}, and drop_last leaves it out; set drop_last to false or micro_batch_size to at most {Math.Max(1, count / worldSize / group)}.");
         }
     }
 
@@ -100,7 +105,7 @@ public sealed class BatchSampler
 
         for (var index = order.Length - 1; index > 0; index--)
         {
-            var other = (int)Math.BigMul(Philox.Draw((ulong)_seed, (ulong)epoch, (ulong)index), (ulong)(index + 1), out _);
+            var other = (int)Math.BigMul(Philox.Draw((ulong)_seed, ((ulong)_stream << 32) | (uint)epoch, (ulong)index), (ulong)(index + 1), out _);
             (order[index], order[other]) = (order[other], order[index]);
         }
 

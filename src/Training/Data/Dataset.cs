@@ -20,16 +20,17 @@ public sealed class Dataset : IDisposable
     /// <summary>Opens the arrays of a section.</summary>
     /// <param name="section">The section.</param>
     /// <param name="name">Its key path, for messages.</param>
+    /// <param name="bucket">Which of its lengths of samples.</param>
     /// <exception cref="DataException">
     /// A file cannot be read, an array is a scalar or empty, or the numbers of samples differ.
     /// </exception>
-    public static Dataset Open(DatasetSection section, string name)
+    public static Dataset Open(DatasetSection section, string name, int bucket = 0)
     {
         ArgumentNullException.ThrowIfNull(section);
         var dataset = new Dataset(name);
         try
         {
-            dataset.OpenFields(section);
+            dataset.OpenFields(section, bucket);
             return dataset;
         }
         catch
@@ -38,6 +39,37 @@ public sealed class Dataset : IDisposable
             throw;
         }
     }
+
+    /// <summary>Opens all lengths of samples of a section, in their order.</summary>
+    /// <param name="section">The section.</param>
+    /// <param name="name">Its key path, for messages.</param>
+    /// <exception cref="DataException">As <see cref="Open"/>.</exception>
+    public static IReadOnlyList<Dataset> OpenBuckets(DatasetSection section, string name)
+    {
+        ArgumentNullException.ThrowIfNull(section);
+        var datasets = new List<Dataset>();
+        try
+        {
+            for (var bucket = 0; bucket < section.BucketCount; bucket++)
+            {
+                datasets.Add(Open(section, name, bucket));
+            }
+
+            return datasets;
+        }
+        catch
+        {
+            datasets.ForEach(dataset => dataset.Dispose());
+            throw;
+        }
+    }
+
+    /// <summary>Whether samples have the shapes of another data set's.</summary>
+    internal bool HasShapesOf(Dataset other) => _fields.Count == other._fields.Count && _fields.Values.All(field =>
+        other._fields.TryGetValue(field.Name, out var same) && same.SampleShape.SequenceEqual(field.SampleShape));
+
+    /// <summary>Elements of a sample in all fields together.</summary>
+    internal long SampleElements => _fields.Values.Sum(item => item.SampleElements);
 
     /// <summary>Closes the files.</summary>
     public void Dispose()
@@ -48,11 +80,12 @@ public sealed class Dataset : IDisposable
         }
     }
 
-    private void OpenFields(DatasetSection section)
+    private void OpenFields(DatasetSection section, int bucket)
     {
         var archives = new Dictionary<string, NpzArchive>(StringComparer.Ordinal);
-        foreach (var (field, source) in section.Fields)
+        foreach (var (field, listed) in section.Fields)
         {
+            var source = bucket == 0 ? listed : listed.Others[bucket - 1];
             var array = OpenArray(source, archives);
             if (array.Shape.Count == 0 || array.Shape[0] is 0 or > int.MaxValue)
             {

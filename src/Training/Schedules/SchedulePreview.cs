@@ -67,14 +67,16 @@ public sealed class SchedulePreview
         ArgumentNullException.ThrowIfNull(configuration);
         ArgumentNullException.ThrowIfNull(groups);
         ArgumentOutOfRangeException.ThrowIfLessThan(worldSize, 1);
-        int samples;
-        using (var data = Dataset.Open(configuration.Data.Train, "data.train"))
+        var samples = new List<int>();
+        foreach (var data in Dataset.OpenBuckets(configuration.Data.Train, "data.train"))
         {
-            samples = data.Count;
+            samples.Add(data.Count);
+            data.Dispose();
         }
 
-        var sampler = new BatchSampler(
-            samples, worldSize, 0, configuration.MicroBatchSize, shuffle: false, configuration.Randomness.Seed, configuration.Data.Train.DropLast);
+        var sampler = new BucketSampler(
+            samples, worldSize, 0, configuration.MicroBatchSize, shuffle: false, configuration.Randomness.Seed, configuration.Data.Train.DropLast,
+            configuration.OptimWrapper.AccumulativeCounts);
         var plan = IterationPlan.Of(configuration, sampler.IterationsPerEpoch, null);
         var schedule = LearningRateSchedule.Create(
             configuration.ParamScheduler, groups, plan.IterationsPerEpoch, configuration.TrainCfg.MaxEpochs, configuration.TrainCfg.MaxIters);

@@ -166,6 +166,22 @@ internal sealed class Job : IDisposable
         return job;
     }
 
+    /// <summary>A recipe for a model with the input "ids", which the test writes together with the data.</summary>
+    public static Job Empty() => new(RepositoryPaths.NewTemporaryFolder())
+    {
+        Settings = Parse("""
+            {
+              "model": { "path": "model.onnx", "loss": { "type": "cross_entropy", "output": "logits", "labels": "labels" } },
+              "data": { "train": { "fields": {} } },
+              "train_cfg": { "max_epochs": 1 },
+              "optim_wrapper": { "optimizer": { "type": "AdamW", "lr": 1e-2, "eps": 1e-4, "weight_decay": 0.1 } },
+              "execution": { "intra_op_threads": 1 },
+              "log": { "interval": 2 },
+              "work_dir": "work"
+            }
+            """),
+    };
+
     /// <summary>A model of fixtures/zoo with the golden's recipe.</summary>
     public static Job Zoo(string name)
     {

@@ -76,6 +76,8 @@ public sealed class ConfigurationMistakeTests : IDisposable
     [InlineData("model/frozen", "\"a\"", "model.frozen is the string \"a\", but must be a list of strings.")]
     [InlineData("data/train/fields/image", "5", "data.train.fields.image is 5, but must be a string such as \"train.npy\" or \"train.npz:images\".")]
     [InlineData("data/train/fields/image", "\"image.bin\"", "data.train.fields.image is the string \"image.bin\", but must be a .npy file or an array of a .npz file (\"file.npz:array\").")]
+    [InlineData("data/train/fields/image", "[\"image.npy\", \"image.npy\"]", "data.train.fields.labels has 1 of the 2 lengths of samples that another field has; list an array for each length, in the same order for every field.")]
+    [InlineData("data/train/fields/image", "[\"image.npy\", \"absent.npz\"]", "@/absent.npz, which does not exist; correct the path or put the file there.")]
     [InlineData("data/val/fields/more", "\"image.npy\"", "data.val.fields.more is a field that data.train.fields does not have; add it there or remove it here.")]
     [InlineData("data/train/fields/more", "\"image.npy\"", "data.val.fields lacks the field \"more\", which data.train.fields has; add it.")]
     [InlineData("data/train/fields", "{}", "data.train.fields is empty; name the array of every model input, for example {\"image\": \"train_image.npy\"}.")]

@@ -152,6 +152,14 @@ internal sealed class ConfigurationBinder(string folder, ConfigurationProblems p
             return ReadLossScale(node, path);
         }
 
+        if (type == typeof(DataFieldSource) && node is { Kind: JsonValueKind.Array, Items.Count: > 0 })
+        {
+            var sources = node.Items.Select((item, index) => Special(type, limits, item, $"{path}.{index}") as DataFieldSource).ToList();
+            return sources.Contains(null) || sources[0] is not { } first
+                ? null
+                : first with { Others = [.. sources.Skip(1).OfType<DataFieldSource>()] };
+        }
+
         if (SettingDescription.IsSection(type))
         {
             return Section(type, node, path);

@@ -87,6 +87,8 @@ internal sealed class ConfigurationRules(ConfigurationNode root, ConfigurationPr
             return;
         }
 
+        CheckBuckets(data.Train, "train");
+        CheckBuckets(data.Val, "val");
         var names = FieldNames();
         if (data.Val?.Fields is not null)
         {
@@ -99,6 +101,19 @@ internal sealed class ConfigurationRules(ConfigurationNode root, ConfigurationPr
             foreach (var name in validation.Where(name => !names.Contains(name)))
             {
                 Report("is a field that data.train.fields does not have; add it there or remove it here.", "data", "val", "fields", name);
+            }
+        }
+    }
+
+    private void CheckBuckets(DatasetSection? section, string name)
+    {
+        foreach (var (field, source) in section?.Fields ?? new Dictionary<string, DataFieldSource>())
+        {
+            if (source.Others.Count + 1 != section!.BucketCount)
+            {
+                Report(
+                    $"has {source.Others.Count + 1} of the {section.BucketCount} lengths of samples that another field has; list an array for each length, in the same order for every field.",
+                    "data", name, "fields", field);
             }
         }
     }

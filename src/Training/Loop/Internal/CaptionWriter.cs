@@ -36,9 +36,9 @@ internal sealed class CaptionWriter
 
         foreach (var field in (string?[])[section.Picture, section.Tokens])
         {
-            if (field is not null && !materials.Validation!.Fields.ContainsKey(field))
+            if (field is not null && !materials.Validation![0].Fields.ContainsKey(field))
             {
-                throw new DataException($"evaluation.sample names the field \"{field}\", which data.val.fields does not have: name one of {string.Join(", ", materials.Validation.Fields.Keys)}.");
+                throw new DataException($"evaluation.sample names the field \"{field}\", which data.val.fields does not have: name one of {string.Join(", ", materials.Validation[0].Fields.Keys)}.");
             }
         }
 
@@ -55,7 +55,7 @@ internal sealed class CaptionWriter
 
     internal SamplePrediction Write(int sample)
     {
-        var data = _materials.Validation!;
+        var data = _materials.Validation![0];
         using var buffers = _materials.Buffers(data);
         buffers.Fill(Enumerable.Repeat(sample, _materials.Configuration.MicroBatchSize).ToArray());
         var loss = _materials.Classification;

@@ -14,13 +14,13 @@ internal sealed class Evaluator : IDisposable
 {
     private readonly TrainingMaterials _materials;
     private readonly ICommunicator _communicator;
-    private readonly InputBuffers _inputs;
+    private readonly InputBuffers[] _inputs;
     private readonly OrtSession _session;
     private readonly ZeroEngine _engine;
     private readonly CarriedStates _states;
     private readonly string _loss;
     private readonly bool _fixedBatch;
-    private readonly BatchSampler _sampler;
+    private readonly List<BatchSampler> _samplers = [];
     private readonly int[] _samples;
 
     internal Evaluator(TrainingMaterials materials, ZeroEngine engine, CarriedStates states)
@@ -32,16 +32,21 @@ internal sealed class Evaluator : IDisposable
         var configuration = materials.Configuration;
         var data = materials.Validation!;
         var model = new TrainingGraphBuilder().BuildEvaluation(
-            materials.Model, materials.Values!, materials.Loss, [.. materials.Prepared.Trainable, .. states.Tensors.Keys]);
+            materials.Model, materials.Values, materials.Loss, [.. materials.Prepared.Trainable, .. states.Tensors.Keys]);
         _loss = model.Graph.Output[0].Name;
         _fixedBatch = BatchAxis.IsFixed(materials.Model);
         using var options = SessionSettings.Create(materials.Environment, configuration.Execution, _communicator);
         _session = OrtSession.Open(materials.Environment, model, options);
         var fed = _session.Inputs.Select(input => input.Name).Except(materials.Prepared.Trainable).Except(states.Tensors.Keys)
             .ToHashSet(StringComparer.Ordinal);
-        _inputs = materials.Buffers(data, fed);
-        var count = Math.Min(data.Count, configuration.Evaluation.MaxSamples ?? int.MaxValue);
-        _sampler = new BatchSampler(count, _communicator.Size, _communicator.Rank, configuration.MicroBatchSize, shuffle: false, seed: 0);
+        _inputs = [.. data.Select(samples => materials.Buffers(samples, fed))];
+        var left = configuration.Evaluation.MaxSamples ?? int.MaxValue;
+        foreach (var count in data.Select(samples => Math.Min(samples.Count, left)).TakeWhile(count => count > 0))
+        {
+            _samplers.Add(new BatchSampler(count, _communicator.Size, _communicator.Rank, configuration.MicroBatchSize, shuffle: false, seed: 0));
+            left -= count;
+        }
+
         _samples = new int[configuration.MicroBatchSize];
     }
 
@@ -54,13 +59,13 @@ internal sealed class Evaluator : IDisposable
         // Losses times what they count, what they count, samples, right predictions, all predictions.
         var totals = new double[5];
         _engine.GatherWholeParameters();
-        for (var batch = 0; batch < _sampler.IterationsPerEpoch; batch++)
+        foreach (var (sampler, inputs, batch) in Batches())
         {
-            var counted = _sampler.Indices(0, batch, _samples);
+            var counted = sampler.Indices(0, batch, _samples);
             // A model for one batch size only cannot look at fewer samples, and repeats must not count twice.
             if (counted > 0 && !(_fixedBatch && counted < _samples.Length))
             {
-                var (loss, weight) = Measure(counted, meter);
+                var (loss, weight) = Measure(inputs, counted, meter);
                 totals[0] += loss * weight;
                 totals[1] += weight;
                 totals[2] += counted;
@@ -92,13 +97,19 @@ internal sealed class Evaluator : IDisposable
     public void Dispose()
     {
         _session.Dispose();
-        _inputs.Dispose();
+        foreach (var inputs in _inputs)
+        {
+            inputs.Dispose();
+        }
     }
 
-    private (double Loss, double Weight) Measure(int counted, AccuracyMeter? meter)
+    private IEnumerable<(BatchSampler Sampler, InputBuffers Inputs, int Batch)> Batches() =>
+        _samplers.Zip(_inputs).SelectMany(pair => Enumerable.Range(0, pair.First.IterationsPerEpoch).Select(batch => (pair.First, pair.Second, batch)));
+
+    private (double Loss, double Weight) Measure(InputBuffers inputs, int counted, AccuracyMeter? meter)
     {
-        _inputs.Fill(_samples.AsSpan(0, counted));
-        var feeds = _inputs.Tensors.Keys.ToDictionary(name => name, name => _inputs.First(name, counted), StringComparer.Ordinal);
+        inputs.Fill(_samples.AsSpan(0, counted));
+        var feeds = inputs.Tensors.Keys.ToDictionary(name => name, name => inputs.First(name, counted), StringComparer.Ordinal);
         var classification = _materials.Classification;
         var results = _session.Run(With(feeds), [_loss, classification?.Output ?? _materials.Loss.Output]);
         double loss = results[0].Span<float>()[0];

@@ -9,16 +9,16 @@ namespace OrtZero.Training.Internal;
 internal sealed class Trainer : IDisposable
 {
     private readonly TrainingMaterials _materials;
-    private readonly InputBuffers _inputs;
+    private readonly InputBuffers[] _inputs;
     private readonly int[] _samples;
-    private TrainingSession? _session;
+    private TrainingSession[] _sessions = [];
 
     private Trainer(TrainingMaterials materials, ZeroEngine engine)
     {
         _materials = materials;
         Engine = engine;
         var configuration = materials.Configuration;
-        _inputs = materials.Buffers(materials.Train, [.. materials.Graph.ModelInputs, .. materials.Graph.LabelInputs]);
+        _inputs = [.. materials.Train.Zip(materials.Graphs, (data, graph) => materials.Buffers(data, [.. graph.ModelInputs, .. graph.LabelInputs]))];
         _samples = new int[configuration.MicroBatchSize];
         States = new CarriedStates(materials.Graph.States, materials.Model);
         Evaluator = materials.Validation is null ? null : new Evaluator(materials, engine, States);
@@ -60,25 +60,25 @@ internal sealed class Trainer : IDisposable
     }
 
     /// <summary>
-    /// Trains these parameters from now on: the graph is cut down to their gradients, and the session of the one before is closed
-    /// before its own is opened, so that no two are in memory. Between updates. Collective.
+    /// Trains these parameters from now on: the graphs are cut down to their gradients, and the sessions of those before are
+    /// closed before their own are opened, so that not both are in memory. Between updates. Collective.
     /// </summary>
     internal void Enter(IReadOnlyList<string> trained)
     {
-        _session?.Dispose();
-        _session = null;
+        CloseSessions();
         Engine.Train(trained);
-        var graph = Engine.AttachReduceGrad(_materials.Graph);
-        _session = RankAgreement.Run(Engine.Communicator, () => new TrainingSession(_materials, Engine, graph, _inputs, States));
+        var graphs = Engine.AttachAll(_materials.Graphs);
+        _sessions = RankAgreement.Run(Engine.Communicator, () =>
+            graphs.Select((graph, bucket) => new TrainingSession(_materials, Engine, graph, _inputs[bucket], States)).ToArray());
     }
 
     /// <summary>Runs one micro-batch: its gradients go into the update, its loss is returned with what it is to be divided by.</summary>
     internal MicroBatchLoss RunMicroBatch(int epoch, int positionInEpoch, bool first, bool last)
     {
-        _materials.Sampler.Indices(epoch, positionInEpoch, _samples);
-        _inputs.Fill(_samples);
-        Engine.BeginMicroBatch(first, last);
-        var loss = _session!.Run();
+        var bucket = _materials.Sampler.Indices(epoch, positionInEpoch, _samples);
+        _inputs[bucket].Fill(_samples);
+        Engine.BeginMicroBatch(first, last, bucket);
+        var loss = _sessions[bucket].Run();
         States.Advance();
         return loss;
     }
@@ -86,9 +86,23 @@ internal sealed class Trainer : IDisposable
     public void Dispose()
     {
         Evaluator?.Dispose();
-        _session?.Dispose();
+        CloseSessions();
         States.Dispose();
-        _inputs.Dispose();
+        foreach (var inputs in _inputs)
+        {
+            inputs.Dispose();
+        }
+
         Engine.Dispose();
+    }
+
+    private void CloseSessions()
+    {
+        foreach (var session in _sessions)
+        {
+            session.Dispose();
+        }
+
+        _sessions = [];
     }
 }

@@ -10,7 +10,9 @@ namespace OrtZero.Training.Internal;
 /// </summary>
 internal sealed class TrainingMaterials : IDisposable
 {
-    private TrainingMaterials(TrainingConfiguration configuration, PreparedModel prepared, Dataset train)
+    private readonly Dictionary<Dataset, ValueTable> _values = [];
+
+    private TrainingMaterials(TrainingConfiguration configuration, PreparedModel prepared, IReadOnlyList<Dataset> train)
     {
         Configuration = configuration;
         Prepared = prepared;
@@ -27,19 +29,25 @@ internal sealed class TrainingMaterials : IDisposable
 
     internal LossOptions Loss { get; }
 
-    internal Dataset Train { get; }
+    /// <summary>The samples to train on, a data set for each length of them.</summary>
+    internal IReadOnlyList<Dataset> Train { get; }
 
-    internal Dataset? Validation { get; private set; }
+    /// <summary>The samples to validate on, a data set for each length of them. Null: there are none.</summary>
+    internal IReadOnlyList<Dataset>? Validation { get; private set; }
 
     /// <summary>The forward model for the configured micro-batch size.</summary>
     internal OnnxModel Model { get; private set; } = null!;
 
-    /// <summary>The exact shape and type of every value of the model for one micro-batch.</summary>
-    internal ValueTable? Values { get; private set; }
+    /// <summary>The exact shape and type of every value of the model for one micro-batch of the longest samples.</summary>
+    internal ValueTable Values => _values[Longest];
 
-    internal TrainingGraph Graph { get; private set; } = null!;
+    /// <summary>A training graph for each of <see cref="Train"/>, over the same parameters.</summary>
+    internal IReadOnlyList<TrainingGraph> Graphs { get; private set; } = null!;
 
-    internal BatchSampler Sampler { get; private set; } = null!;
+    /// <summary>The training graph for the longest samples.</summary>
+    internal TrainingGraph Graph => Graphs[Train.ToList().IndexOf(Longest)];
+
+    internal BucketSampler Sampler { get; private set; } = null!;
 
     /// <summary>The loss whose scores predict classes, the first of several. Null: there is none.</summary>
     internal LossOptions? Classification => LabelInputs.Terms(Loss).FirstOrDefault(term => term.Type == LossType.CrossEntropy);
@@ -55,7 +63,7 @@ internal sealed class TrainingMaterials : IDisposable
     {
         var size = Configuration.MicroBatchSize;
         // The labels' shapes follow from the scores', which the first micro-batch tells; until then they are the data's own.
-        var labels = LabelInputs.Of(Loss, Model, Values, dataset, size);
+        var labels = LabelInputs.Of(Loss, Model, _values.GetValueOrDefault(dataset), dataset, size);
         return new InputBuffers(dataset, [.. BatchAxis.Inputs(Model, size), .. labels.Inputs], used, size, labels.Rules, labels.Shapes);
     }
 
@@ -70,7 +78,7 @@ internal sealed class TrainingMaterials : IDisposable
                 [$"{configuration.Path}: execution.provider {configuration.Execution.Provider} is not in this version, which trains on the CPU: set it to \"cpu\"."]);
         }
 
-        var materials = new TrainingMaterials(configuration, prepared, Dataset.Open(configuration.Data.Train, "data.train"));
+        var materials = new TrainingMaterials(configuration, prepared, Dataset.OpenBuckets(configuration.Data.Train, "data.train"));
         try
         {
             materials.Fill(communicator);
@@ -85,35 +93,50 @@ internal sealed class TrainingMaterials : IDisposable
 
     public void Dispose()
     {
-        Train.Dispose();
-        Validation?.Dispose();
+        foreach (var dataset in Train.Concat(Validation ?? []))
+        {
+            dataset.Dispose();
+        }
+
         Environment.Dispose();
     }
+
+    private Dataset Longest => Train.MaxBy(dataset => dataset.SampleElements)!;
 
     private void Fill(ICommunicator communicator)
     {
         if (Configuration.Data.Val is { } section)
         {
-            Validation = Dataset.Open(section, "data.val");
+            Validation = Dataset.OpenBuckets(section, "data.val");
         }
 
-        Sampler = new BatchSampler(
-            Train.Count, communicator.Size, communicator.Rank, Configuration.MicroBatchSize,
-            Configuration.Data.Train.Shuffle, Configuration.Randomness.Seed, Configuration.Data.Train.DropLast);
+        Sampler = new BucketSampler(
+            [.. Train.Select(dataset => dataset.Count)], communicator.Size, communicator.Rank, Configuration.MicroBatchSize,
+            Configuration.Data.Train.Shuffle, Configuration.Randomness.Seed, Configuration.Data.Train.DropLast,
+            Configuration.OptimWrapper.AccumulativeCounts);
         Model = BatchAxis.Fit(Prepared.Model, Configuration.MicroBatchSize);
-        Values = Probe();
-        Graph = Prepared.Artifacts is { } artifacts ? Lowered(artifacts) : Built();
+        foreach (var dataset in Train.Concat(Validation ?? []))
+        {
+            _values.Add(dataset, _values.FirstOrDefault(known => dataset.HasShapesOf(known.Key)).Value ?? Probe(dataset));
+        }
+
+        Graphs = Prepared.Artifacts is { } artifacts ? [Lowered(artifacts)] : [.. Train.Select(Built)];
     }
 
-    private TrainingGraph Built()
+    private TrainingGraph Built(Dataset dataset)
     {
         // What the data gets wrong about labels is said in its words before the graph says it in its own.
-        LabelInputs.Of(Loss, Model, Values, Train, Configuration.MicroBatchSize);
-        return new TrainingGraphBuilder().Build(Model, Values!, Loss, [.. Prepared.Trainable]);
+        LabelInputs.Of(Loss, Model, _values[dataset], dataset, Configuration.MicroBatchSize);
+        return new TrainingGraphBuilder().Build(Model, _values[dataset], Loss, [.. Prepared.Trainable]);
     }
 
     private TrainingGraph Lowered(OfficialArtifacts artifacts)
     {
+        if (Train.Count > 1)
+        {
+            throw new ArtifactException($"{artifacts.Training.Path} is for samples of one length, but data.train.fields lists {Train.Count}: give one array per field, or train the forward model (model.path).");
+        }
+
         var graph = artifacts.ToTrainingGraph(Prepared.Trainable);
         foreach (var input in graph.Model.Graph.Input.Where(input => graph.ModelInputs.Contains(input.Name)))
         {
@@ -128,11 +151,11 @@ internal sealed class TrainingMaterials : IDisposable
     }
 
     // One micro-batch through the model with every value as an output: what no static inference finds out.
-    private ValueTable Probe()
+    private ValueTable Probe(Dataset dataset)
     {
         var fed = BatchAxis.Inputs(Model, Configuration.MicroBatchSize).Select(input => input.Name).ToHashSet(StringComparer.Ordinal);
-        using var inputs = Buffers(Train, fed);
-        var first = Enumerable.Range(0, Configuration.MicroBatchSize).Select(index => index % Train.Count).ToArray();
+        using var inputs = Buffers(dataset, fed);
+        var first = Enumerable.Range(0, Configuration.MicroBatchSize).Select(index => index % dataset.Count).ToArray();
         inputs.Fill(first);
         try
         {
@@ -140,14 +163,14 @@ internal sealed class TrainingMaterials : IDisposable
         }
         catch (OrtException exception)
         {
-            throw new OnnxFormatException($"{Configuration.Model.Path} {Explain(exception.Message)}", exception);
+            throw new OnnxFormatException($"{Configuration.Model.Path} {Explain(dataset, exception.Message)}", exception);
         }
     }
 
     // ONNX Runtime has one error code for all that can be wrong with a model; only its words tell an unknown operator.
-    private string Explain(string message) =>
+    private string Explain(Dataset dataset, string message) =>
         message.Contains("No Op registered for", StringComparison.Ordinal)
         || message.Contains("is not a registered function/op", StringComparison.Ordinal)
             ? $"has an operator that ONNX Runtime {OrtLibrary.Load().Version} does not have; export the model with operators of the ONNX standard: {message}"
-            : $"does not run on {Configuration.MicroBatchSize} samples of data.train: {message}";
+            : $"does not run on {Configuration.MicroBatchSize} samples of {dataset.Name}{(Train.Count > 1 ? $" ({dataset.Fields.Values.First().Array.Name})" : "")}: {message}";
 }
