@@ -5,7 +5,7 @@ using Xunit.Abstractions;
 
 namespace OrtZero.EndToEnd;
 
-/// <summary>The main job against PyTorch's float64 runs: alone and on two ranks, at every stage.</summary>
+/// <summary>The main job against PyTorch's float64 runs: alone, on two ranks and on four, at every stage.</summary>
 public sealed class GoldenTests(ITestOutputHelper output)
 {
     private const double LossTolerance = 2e-5;
@@ -31,6 +31,8 @@ public sealed class GoldenTests(ITestOutputHelper output)
                 cases.Add("gpt_nano", 2, stage);
                 cases.Add("bert", 1, stage);
                 cases.Add("bert", 2, stage);
+                // The more ranks, the longer it takes to start them; the smallest model will do.
+                cases.Add("vlm", 4, stage);
             }
 
             return cases;

@@ -29,9 +29,15 @@ internal partial class DurableStorage
             File.Move(temporary, path, overwrite: true);
             return (length, checksum);
         }
-        catch
+        catch (Exception exception)
         {
             File.Delete(temporary);
+            if (exception is ArgumentOutOfRangeException)
+            {
+                // How .NET says that the system lets no file become so long.
+                throw new IOException($"A file of {expectedLength} bytes is too large for where '{path}' is.", exception);
+            }
+
             throw;
         }
     }
@@ -56,25 +62,14 @@ internal partial class DurableStorage
     }
 
     /// <summary>Creates a file, reserving its length so that a full disk shows before anything is written.</summary>
-    protected virtual Stream Create(string path, long expectedLength)
+    protected virtual Stream Create(string path, long expectedLength) => new FileStream(path, new FileStreamOptions
     {
-        try
-        {
-            return new FileStream(path, new FileStreamOptions
-            {
-                Mode = FileMode.Create,
-                Access = FileAccess.Write,
-                Share = FileShare.None,
-                BufferSize = 1 << 16,
-                PreallocationSize = expectedLength,
-            });
-        }
-        catch (ArgumentOutOfRangeException exception)
-        {
-            // How .NET says that the system lets no file become so long.
-            throw new IOException($"A file of {expectedLength} bytes is too large for where '{path}' is.", exception);
-        }
-    }
+        Mode = FileMode.Create,
+        Access = FileAccess.Write,
+        Share = FileShare.None,
+        BufferSize = 1 << 16,
+        PreallocationSize = expectedLength,
+    });
 
     private static void Flush(Stream file)
     {

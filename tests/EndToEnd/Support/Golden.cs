@@ -7,10 +7,10 @@ internal sealed class Golden
 {
     public required Func<string?, Job> NewJob { get; init; }
 
-    /// <summary>Samples of a micro-batch in a single process and, with two ranks, on each.</summary>
+    /// <summary>Samples of a micro-batch in a single process and, with two ranks, on each; with four it is half of that.</summary>
     public required (int Alone, int OnEach) MicroBatch { get; init; }
 
-    /// <summary>Micro-batches per update in a single process; with two ranks it is one.</summary>
+    /// <summary>Micro-batches per update in a single process; with several ranks it is one.</summary>
     public int AccumulativeCounts { get; init; } = 1;
 
     public required double[] Losses { get; init; }
@@ -67,7 +67,7 @@ internal sealed class Golden
 
     /// <summary>The job as it is run with so many ranks at a ZeRO stage; the updates see the same samples either way.</summary>
     public Job JobFor(int ranks, int stage, string? model = null) => NewJob(model)
-        .With("micro_batch_size", $"{(ranks == 1 ? MicroBatch.Alone : MicroBatch.OnEach)}")
+        .With("micro_batch_size", $"{(ranks == 1 ? MicroBatch.Alone : MicroBatch.OnEach * 2 / ranks)}")
         .With("optim_wrapper.accumulative_counts", $"{(ranks == 1 ? AccumulativeCounts : 1)}")
         .With("log.interval", $"{(ranks == 1 ? AccumulativeCounts : 1)}")
         .With("zero_optimization.stage3_param_persistence_threshold", "1000")

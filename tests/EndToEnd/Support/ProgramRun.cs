@@ -61,6 +61,8 @@ internal sealed class ProgramRun : IDisposable
 
     public int ExitCode => _process.ExitCode;
 
+    public bool HasEnded => _process.HasExited;
+
     /// <summary>Everything there is to know when a check failed.</summary>
     public string Transcript =>
         $"exit code {(_process.HasExited ? _process.ExitCode.ToString(CultureInfo.InvariantCulture) : "none yet")}\n--- output\n{Output}\n--- error\n{Error}";
@@ -145,6 +147,40 @@ internal sealed class ProgramRun : IDisposable
         return found;
     }
 
+    /// <summary>The processes of this run that are ranks, not launchers, with their numbers.</summary>
+    public IReadOnlyList<(int Rank, int ProcessId)> Ranks() =>
+    [
+        .. Processes().Where(id => ReadProc(id, "comm").Trim() == "rankworker").Select(id => (RankOf(id), id)).Order(),
+    ];
+
+    /// <summary>Ends every process of this run at once, as a loss of power would.</summary>
+    public void KillAll()
+    {
+        foreach (var process in Processes())
+        {
+            TryKill(process);
+        }
+
+        ExpectNothingLeft(TimeSpan.FromSeconds(30));
+    }
+
+    /// <summary>Ends a process with SIGKILL.</summary>
+    /// <returns>Whether it was still there.</returns>
+    public static bool TryKill(int processId)
+    {
+        try
+        {
+            using var process = Process.GetProcessById(processId);
+            process.Kill();
+            return true;
+        }
+        catch (Exception exception) when (exception is ArgumentException or InvalidOperationException)
+        {
+            // It ended by itself in the meantime.
+            return false;
+        }
+    }
+
     /// <summary>Waits until no process of this run exists any more.</summary>
     public void ExpectNothingLeft(TimeSpan limit)
     {
@@ -160,17 +196,13 @@ internal sealed class ProgramRun : IDisposable
     {
         foreach (var left in Processes())
         {
-            try
-            {
-                using var process = Process.GetProcessById(left);
-                process.Kill();
-            }
-            catch (Exception exception) when (exception is ArgumentException or InvalidOperationException)
-            {
-                // It ended by itself in the meantime.
-            }
+            TryKill(left);
         }
     }
+
+    private static int RankOf(int id) => ReadProc(id, "environ").Split('\0').FirstOrDefault(entry => entry.StartsWith("PMI_RANK=", StringComparison.Ordinal)) is { } entry
+        ? int.Parse(entry.AsSpan("PMI_RANK=".Length), CultureInfo.InvariantCulture)
+        : 0;
 
     private static string ReadProc(int id, string file)
     {

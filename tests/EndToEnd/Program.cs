@@ -1,0 +1,49 @@
+using System.CommandLine;
+using OrtZero.EndToEnd.Drills;
+
+namespace OrtZero.EndToEnd;
+
+/// <summary>What takes too long for a test: scripts/fault-drill and scripts/exactness.</summary>
+internal static class Program
+{
+    private static int Main(string[] args)
+    {
+        var kills = new Option<int>("--kills") { Description = "How often a rank is killed.", DefaultValueFactory = _ => 30 };
+        var seed = new Option<int>("--seed") { Description = "What chance begins with.", DefaultValueFactory = _ => 1 };
+        var drill = new Command("fault-drill", "Kills ranks at random moments and compares the end with an undisturbed run's.") { kills, seed };
+        drill.SetAction(result => Report(() =>
+        {
+            new FaultDrill(result.GetValue(kills), result.GetValue(seed), Console.WriteLine).Run();
+            return true;
+        }));
+
+        var quick = new Option<bool>("--quick") { Description = "A few cells in which every setting occurs." };
+        var jobs = new Option<int>("--jobs") { Description = "Cells trained at the same time.", DefaultValueFactory = _ => Math.Max(1, Environment.ProcessorCount) };
+        var anew = new Option<bool>("--anew") { Description = "Forgets the cells that an earlier run has done." };
+        var exactness = new Command("exactness", "Trains in every combination of settings and compares the trained models.") { quick, jobs, anew };
+        exactness.SetAction(result => Report(() =>
+        {
+            var done = Path.Combine(RepositoryPaths.Root, "bin", $"exactness-{ExactnessMatrix.ProgramName()}.tsv");
+            if (result.GetValue(anew))
+            {
+                File.Delete(done);
+            }
+
+            return new ExactnessMatrix(result.GetValue(quick), result.GetValue(jobs), done, Console.WriteLine).Run();
+        }));
+        return new RootCommand("The long checks of scripts/fault-drill and scripts/exactness.") { drill, exactness }.Parse(args).Invoke();
+    }
+
+    private static int Report(Func<bool> check)
+    {
+        try
+        {
+            return check() ? 0 : 1;
+        }
+        catch (Exception exception) when (exception is Xunit.Sdk.XunitException or TimeoutException or IOException)
+        {
+            Console.Error.WriteLine($"error: {exception.Message}");
+            return 1;
+        }
+    }
+}
