@@ -35,6 +35,7 @@ public static class GradientRuleRegistry
         LossRules.Register(Rules);
         SelectionRules.Register(Rules);
         LogicRules.Register(Rules);
+        BranchRules.Register(Rules);
         Operators = [.. Rules.Operators.Order()];
     }
 }

@@ -1,5 +1,6 @@
 using OrtZero.Autograd.Internal;
 using OrtZero.Onnx;
+using OrtZero.Onnx.Protobuf;
 
 namespace OrtZero.Autograd;
 
@@ -13,8 +14,18 @@ public static class InferenceMode
     public static void Apply(OnnxModel model)
     {
         ArgumentNullException.ThrowIfNull(model);
-        foreach (var node in model.Graph.Node)
+        Apply(model.Graph);
+    }
+
+    private static void Apply(GraphProto graph)
+    {
+        foreach (var node in graph.Node)
         {
+            foreach (var attribute in node.Attribute.Where(attribute => attribute.G is not null))
+            {
+                Apply(attribute.G);
+            }
+
             if (BatchStatistics.IsTraining(node))
             {
                 node.SetInt("training_mode", 0);

@@ -30,6 +30,7 @@ public sealed class TrainingGraphBuilder(GradientOptions? options = null)
         var parameters = trainable.Select(name => values[name]).ToArray();
         var statistics = BatchStatistics.Initializers(graph).Except(trainable).ToArray();
         var known = WithoutParameters(values, graph, [.. trainable, .. statistics]);
+        DecidedBranches.Inline(graph, known);
         ForwardGraph.Fold(graph, known);
         var terms = LossCheck.Terms(loss);
         KeepOnlyOutputs(graph, terms.Select(term => term.Output).ToHashSet(StringComparer.Ordinal));
@@ -210,6 +211,17 @@ public sealed class TrainingGraphBuilder(GradientOptions? options = null)
             if (!names.Contains(name) && values.Constant(name) is { } constant)
             {
                 table.SetConstant(name, constant);
+            }
+        }
+
+        foreach (var node in graph.Node.Where(Subgraphs.IsBranching))
+        {
+            foreach (var branch in Subgraphs.BranchNames)
+            {
+                if (values.Branch(node, branch) is { } inside)
+                {
+                    table.SetBranch(node, branch, inside);
+                }
             }
         }
 

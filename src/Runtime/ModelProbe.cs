@@ -15,8 +15,8 @@ public static class ModelProbe
 
     /// <summary>
     /// Runs the model once, unoptimized and with every value as an output, and describes every value of the main graph:
-    /// inputs, initializers and what each node computes. Values inside the bodies of If, Loop and Scan and values other than
-    /// tensors are left out.
+    /// inputs, initializers and what each node computes. The branches of If nodes are run too, each on its own, and described in
+    /// <see cref="ValueTable.Branch"/>. Values inside the bodies of Loop and Scan and values other than tensors are left out.
     /// </summary>
     /// <remarks>
     /// The table's constants are the initializers, Constant nodes, integer and bool values of at most
@@ -61,18 +61,47 @@ public static class ModelProbe
 
         var dependence = new DataDependence(model.Graph);
         using var session = OrtSession.Open(environment, WithOutputs(model, computed), options);
-        var results = session.RunRaw(inputs, computed, null);
-        for (var i = 0; i < results.Length; i++)
+        var captured = BranchProbe.Captured(model.Graph);
+        var kept = new Dictionary<string, OrtTensor>(StringComparer.Ordinal);
+        try
         {
-            using var result = results[i];
-            if (!result.IsInvalid && ValueReader.IsTensor(result.Api, result.DangerousGetHandle()))
+            Record(table, session.RunRaw(inputs, computed, null), computed, dependence, captured, kept);
+            BranchProbe.Describe(environment, model, table, new Dictionary<string, OrtTensor>(kept.Concat(inputs), StringComparer.Ordinal), options);
+        }
+        finally
+        {
+            foreach (var tensor in kept.Values)
             {
-                using var tensor = OrtTensor.Adopt(result);
-                Record(table, computed[i], tensor, dependence);
+                tensor.Dispose();
             }
         }
 
         return table;
+    }
+
+    /// <summary>Describes all results and disposes those that no branch reads; the others are handed to <paramref name="kept"/>.</summary>
+    private static void Record(
+        ValueTable table, OrtHandle[] results, List<string> names, DataDependence dependence, HashSet<string> captured, Dictionary<string, OrtTensor> kept)
+    {
+        for (var i = 0; i < results.Length; i++)
+        {
+            if (results[i].IsInvalid || !ValueReader.IsTensor(results[i].Api, results[i].DangerousGetHandle()))
+            {
+                results[i].Dispose();
+                continue;
+            }
+
+            var tensor = OrtTensor.Adopt(results[i]);
+            Record(table, names[i], tensor, dependence);
+            if (captured.Contains(names[i]))
+            {
+                kept.Add(names[i], tensor);
+            }
+            else
+            {
+                tensor.Dispose();
+            }
+        }
     }
 
     private static List<string> ComputedValues(GraphProto graph)

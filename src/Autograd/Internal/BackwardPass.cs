@@ -14,9 +14,17 @@ internal sealed class BackwardPass
     private readonly IReadOnlySet<string> _trainable;
     private readonly HashSet<string> _wanted;
     private readonly GradientStore _store;
+    private readonly Func<string, string>? _origin;
 
-    public BackwardPass(GraphEmitter graph, GradientRuleSet rules, NodeProto[] forward, IReadOnlySet<string> trainable)
+    /// <param name="graph">Where the nodes are written.</param>
+    /// <param name="rules">The rules.</param>
+    /// <param name="forward">The nodes to differentiate, in their order.</param>
+    /// <param name="trainable">What to differentiate with respect to.</param>
+    /// <param name="origin">In a branch, whose "parameters" are values around it: the parameter behind such a value, for messages.</param>
+    public BackwardPass(
+        GraphEmitter graph, GradientRuleSet rules, NodeProto[] forward, IReadOnlySet<string> trainable, Func<string, string>? origin = null)
     {
+        _origin = origin;
         _graph = graph;
         _rules = rules;
         _forward = forward;
@@ -61,5 +69,9 @@ internal sealed class BackwardPass
         return _store.Sum(parameter) is { } sum ? _graph.Expand(sum, parameter.Shape) : null;
     }
 
-    private string ParameterBehind(NodeProto node) => WantedValues.ParameterBehind(_graph, node, _wanted, _trainable);
+    private string ParameterBehind(NodeProto node)
+    {
+        var found = WantedValues.ParameterBehind(_graph, node, _wanted, _trainable);
+        return _origin?.Invoke(found) ?? found;
+    }
 }

@@ -7,11 +7,14 @@ namespace OrtZero.Autograd.Internal;
 internal static class ForwardGraph
 {
     /// <summary>Sorts the nodes, and turns Constant nodes and integer values that do not depend on data into initializers.</summary>
-    public static void Fold(GraphProto graph, ValueTable values)
+    /// <param name="graph">The graph, or a branch.</param>
+    /// <param name="values">Its values.</param>
+    /// <param name="captured">What a branch reads from around it.</param>
+    public static void Fold(GraphProto graph, ValueTable values, IReadOnlyCollection<string>? captured = null)
     {
         var nodes = new List<NodeProto>();
         var stored = graph.Initializer.Select(tensor => tensor.Name).ToHashSet(StringComparer.Ordinal);
-        foreach (var node in new GraphIndex(graph).TopologicalOrder())
+        foreach (var node in new GraphIndex(graph, captured).TopologicalOrder())
         {
             var constants = node.Output.Select(output => output.Length > 0 ? values.Constant(output) : null).ToArray();
             if (!constants.Zip(node.Output).All(pair => pair.First is not null || pair.Second.Length == 0))

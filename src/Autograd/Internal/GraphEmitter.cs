@@ -19,15 +19,25 @@ internal sealed partial class GraphEmitter
     private readonly Dictionary<ByteString, NodeProto> _written = [];
     private readonly Dictionary<ByteString, Value> _constants = [];
     private readonly HashSet<string> _centered = new(StringComparer.Ordinal);
-    private readonly HashSet<string> _names = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, int> _counters = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _names;
+    private readonly Dictionary<string, int> _counters;
+    private readonly GraphEmitter? _outer;
+    private long _opset;
 
     public GraphEmitter(GraphProto graph, ValueTable values, long opset, GradientOptions options)
+        : this(graph, values, options, null)
+    {
+        _opset = opset;
+    }
+
+    private GraphEmitter(GraphProto graph, ValueTable values, GradientOptions options, GraphEmitter? outer)
     {
         _graph = graph;
         _values = values;
         _options = options;
-        Opset = opset;
+        _outer = outer;
+        _names = outer?._names ?? new(StringComparer.Ordinal);
+        _counters = outer?._counters ?? new(StringComparer.Ordinal);
         foreach (var node in graph.Node)
         {
             Register(node);
@@ -40,7 +50,24 @@ internal sealed partial class GraphEmitter
     }
 
     /// <summary>The version of the default operator set that the written nodes need; grows when a newer form is written.</summary>
-    public long Opset { get; private set; }
+    public long Opset
+    {
+        get => _outer?.Opset ?? _opset;
+        private set
+        {
+            if (_outer is null)
+            {
+                _opset = value;
+            }
+            else
+            {
+                _outer.Opset = value;
+            }
+        }
+    }
+
+    /// <summary>Whether fused operators are wanted.</summary>
+    public bool IsFused => _options.FusedKernels;
 
     /// <summary>What the names of written nodes and values begin with, so that a profile shows where they belong.</summary>
     public string Scope { get; set; } = "";
@@ -48,6 +75,17 @@ internal sealed partial class GraphEmitter
     /// <summary>Whether a fused operator may be written for values of this type.</summary>
     public bool CanFuse(string operatorName, TensorElementType type) =>
         _options.FusedKernels && type == TensorElementType.Float && KernelLibrary.Contains(operatorName);
+
+    /// <summary>An emitter for a subgraph: its names are free in all graphs, and it sees the values of this one.</summary>
+    /// <param name="graph">The subgraph.</param>
+    /// <param name="values">Its values, with this emitter's behind them.</param>
+    public GraphEmitter Inner(GraphProto graph, ValueTable values) => new(graph, values, _options, this);
+
+    /// <summary>What is known of the inside of a branch, or null when it was not looked at.</summary>
+    public BranchValues? Branch(NodeProto node, string name) => _values.Branch(node, name);
+
+    /// <summary>An empty table for a subgraph, behind which this graph's values are seen.</summary>
+    public ValueTable InnerValues() => new(_values);
 
     /// <summary>The node that gives a value; <c>null</c> for graph inputs and initializers.</summary>
     public NodeProto? Producer(string value) => _producers.GetValueOrDefault(value);
@@ -187,7 +225,8 @@ internal sealed partial class GraphEmitter
         }
     }
 
-    private string UniqueName(string wanted)
+    /// <summary>The wanted name, or a free one that begins with it.</summary>
+    public string UniqueName(string wanted)
     {
         var name = wanted;
         while (!_names.Add(name))

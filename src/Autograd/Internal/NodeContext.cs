@@ -28,6 +28,12 @@ internal abstract class NodeContext(NodeProto node, GraphEmitter graph, IReadOnl
     /// <summary>Whether a trainable parameter lies behind this input.</summary>
     public bool Needs(int index) => HasInput(index) && wanted.Contains(node.Input[index]);
 
+    /// <summary>Whether a trainable parameter lies behind a value that a subgraph of the node reads.</summary>
+    public bool NeedsCaptured(string value) => wanted.Contains(value);
+
+    /// <summary>A trainable parameter behind a value that this node needs, for messages.</summary>
+    public string ParameterBehind(string value) => graph.Producer(value) is { } producer ? parameterBehind(producer) : value;
+
     /// <summary>An axis attribute, counted from 0.</summary>
     public int Axis(string name, long otherwise) => Shapes.Axis(node.GetInt(name, otherwise), X.Shape.Length);
 

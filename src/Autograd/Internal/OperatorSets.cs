@@ -16,7 +16,7 @@ internal static class OperatorSets
             import.Version = Math.Max(import.Version, version);
         }
 
-        foreach (var domain in model.Graph.Node.Select(node => node.Domain).Where(domain => domain is not ("" or "ai.onnx")).Distinct())
+        foreach (var domain in Domains(model.Graph).Where(domain => domain is not ("" or "ai.onnx")).Distinct())
         {
             if (model.OpsetImport.All(import => import.Domain != domain))
             {
@@ -24,4 +24,8 @@ internal static class OperatorSets
             }
         }
     }
+
+    /// <summary>The domains of all nodes, those in subgraphs too.</summary>
+    private static IEnumerable<string> Domains(GraphProto graph) => graph.Node.Select(node => node.Domain)
+        .Concat(graph.Node.SelectMany(node => node.Attribute).Where(attribute => attribute.G is not null).SelectMany(attribute => Domains(attribute.G)));
 }

@@ -22,7 +22,8 @@ internal static class OperatorTable
 
             Any other operator is an error only where it stands between a trainable parameter and the loss; the message names the node. Every
             rule and formula is tested against finite differences, with the fused operators of this project (CPU) and with standard operators
-            only. Quantization, a staircase, is tested against the gradient of PyTorch's fake quantization.
+            only. The gradient of an `If` flows through the branch that was taken; a parameter that only the other branch uses gets zero. Both
+            branches must give the same shapes, and batch normalizations inside them must be in evaluation mode. Quantization, a staircase, is tested against the gradient of PyTorch's fake quantization.
 
 
             """);

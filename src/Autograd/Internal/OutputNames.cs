@@ -1,3 +1,4 @@
+using OrtZero.Onnx;
 using OrtZero.Onnx.Protobuf;
 
 namespace OrtZero.Autograd.Internal;
@@ -25,7 +26,7 @@ internal sealed class OutputNames(GraphProto graph, int firstWritten)
         }
 
         var producer = graph.Node.Skip(firstWritten).FirstOrDefault(node => node.Output.Contains(value.Name));
-        if (producer is null)
+        if (producer is null || graph.Node.Skip(firstWritten).Any(node => node.Attribute.Any(attribute => attribute.G?.Captures().Contains(value.Name) == true)))
         {
             Copy(value.Name, name);
         }

@@ -33,6 +33,9 @@ internal sealed class RuleContext(
         }
     }
 
+    /// <summary>Adds to the gradient of a value that a subgraph of the node reads.</summary>
+    public void GiveCaptured(string value, Value gradient) => store.Add(value, new Contribution(gradient));
+
     /// <summary>Adds a gradient that is the same all along the axes where its length is 1, without writing the copies.</summary>
     public void GiveBroadcast(int index, Value gradient)
     {

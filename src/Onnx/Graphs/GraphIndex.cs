@@ -18,10 +18,13 @@ public sealed class GraphIndex
     private readonly Dictionary<NodeProto, List<string>> _inputs = new(ReferenceEqualityComparer.Instance);
 
     /// <summary>Indexes a graph.</summary>
+    /// <param name="graph">The graph.</param>
+    /// <param name="captured">What a subgraph reads from the graphs around it; null for a model's own graph.</param>
     /// <exception cref="OnnxFormatException">A value has two producers.</exception>
-    public GraphIndex(GraphProto graph)
+    public GraphIndex(GraphProto graph, IReadOnlyCollection<string>? captured = null)
     {
         ArgumentNullException.ThrowIfNull(graph);
+        _sources.UnionWith(captured ?? []);
         _nodes = [.. graph.Node];
         foreach (var tensor in graph.Initializer)
         {

@@ -41,6 +41,7 @@ internal sealed class ImportSession
             Messages.Add(upgraded);
         }
 
+        BranchInitializers.Run(this);
         if (!FromPyTorch)
         {
             ConstantPromoter.Run(this);

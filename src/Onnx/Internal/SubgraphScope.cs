@@ -15,7 +15,8 @@ internal static class SubgraphScope
         || graph.SparseInitializer.Any(tensor => tensor.Values?.Name == name)
         || graph.Node.Any(node => node.Output.Contains(name));
 
-    private static IEnumerable<string> Captures(GraphProto graph)
+    /// <summary>The names that a graph uses but does not define, once for each use.</summary>
+    public static IEnumerable<string> Captures(GraphProto graph)
     {
         var own = new HashSet<string>(StringComparer.Ordinal);
         own.UnionWith(graph.Input.Select(input => input.Name));

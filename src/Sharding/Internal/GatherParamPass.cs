@@ -25,6 +25,7 @@ internal static class GatherParamPass
     public static int[] Attach(TrainingGraph graph, PartitionPlan plan, long maxReuseDistance, string domain)
     {
         var model = graph.Model.Graph;
+        NameCaptured(model, name => plan.TryIndexOf(name, out var parameter) && plan.IsGathered(parameter));
         var nodes = InOrderOfUse(model, domain);
         var gathers = Gathers(graph, plan, nodes, maxReuseDistance);
         var producers = new Dictionary<string, int>(StringComparer.Ordinal);
@@ -147,7 +148,32 @@ internal static class GatherParamPass
         return unused is null
             ? gathers
             : throw new ShardingException(
-                $"'{unused.Name}' is used inside a loop or branch of the model only, where stage 3 cannot gather it: raise zero_optimization.stage3_param_persistence_threshold above its {plan.Parameters[plan.IndexOf(unused.Name)].Length} elements.");
+                $"No node of the training graph reads '{unused.Name}', so stage 3 has nowhere to gather it: freeze the parameter, or raise zero_optimization.stage3_param_persistence_threshold above its {plan.Parameters[plan.IndexOf(unused.Name)].Length} elements.");
+    }
+
+    // A branch or loop reads values around it without naming them as inputs. An Identity before the node names what it reads, and so
+    // becomes the use for which the parameter is gathered.
+    private static void NameCaptured(GraphProto model, Predicate<string> isGathered)
+    {
+        var nodes = new List<NodeProto>(model.Node.Count);
+        foreach (var node in model.Node)
+        {
+            var bodies = node.Attribute.Where(attribute => attribute.G is not null).Select(attribute => attribute.G).ToArray();
+            foreach (var name in bodies.SelectMany(body => body.Captures()).Distinct(StringComparer.Ordinal).Where(name => isGathered(name)))
+            {
+                var local = $"{name}/read_by/{node.Output[0]}";
+                nodes.Add(NodeFactory.Create("Identity", [name], [local], local));
+                foreach (var body in bodies)
+                {
+                    body.ReplaceAllUses(name, local);
+                }
+            }
+
+            nodes.Add(node);
+        }
+
+        model.Node.Clear();
+        model.Node.AddRange(nodes);
     }
 
     private static string ValueName(PartitionPlan plan, Gather gather, int position) => $"{plan.Parameters[gather.Parameter].Name}/gathered_{position}";

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using OrtZero.Onnx;
 using OrtZero.Onnx.Protobuf;
 using OrtZero.Runtime;
@@ -36,6 +37,35 @@ internal static class FiniteDifferences
                 Compare(numeric[name], actual, test.Type == TensorElementType.Double ? 1e-7 : 2e-3, $"{test.Node.OpType} {name} (fused: {fused})");
             }
         }
+    }
+
+    /// <summary>The same for a float64 model whose first output is a sum, at some inputs; returns the gradients.</summary>
+    public static Dictionary<string, double[]> Check(
+        OnnxModel model, ValueTable values, Dictionary<string, TensorProto> inputs, params string[] names)
+    {
+        var loss = new LossOptions { Type = LossType.ModelOutput, Output = model.Graph.Output[0].Name };
+        var builder = new TrainingGraphBuilder();
+        var feed = inputs.Concat(model.Graph.Initializer.Select(tensor => KeyValuePair.Create(tensor.Name, tensor))).ToDictionary(StringComparer.Ordinal);
+        using var forward = Ort.Open(builder.BuildEvaluation(model, values, loss, names));
+        using var session = Ort.Open(builder.Build(model, values, loss, names).Model);
+        var results = Ort.Run(session, feed);
+        Assert.Equal(Ort.Run(forward, feed)["loss"][0], results["loss"][0], 1e-9);
+        foreach (var name in names)
+        {
+            var tensor = feed[name];
+            var numbers = MemoryMarshal.Cast<byte, double>(tensor.RawBytes()).ToArray();
+            var expected = Enumerable.Range(0, numbers.Length).Select(i => (At(i, -2) - (8 * At(i, -1)) + (8 * At(i, 1)) - At(i, 2)) / 12e-3).ToArray();
+            Compare(expected, results[$"{name}_grad"], 1e-7, name);
+
+            double At(int index, int steps)
+            {
+                var moved = (double[])numbers.Clone();
+                moved[index] += steps * 1e-3;
+                return Ort.Run(forward, new Dictionary<string, TensorProto>(feed) { [name] = Tensors.Of(TensorElementType.Double, tensor.Shape(), moved) })["loss"][0];
+            }
+        }
+
+        return results;
     }
 
     private static void Compare(double[] expected, double[] actual, double tolerance, string what)

@@ -15,6 +15,7 @@ internal sealed class ParameterGraph
 
     public ParameterGraph(GraphProto graph, IEnumerable<string> parameters)
     {
+        graph = graph.WithBranches();
         _index = new GraphIndex(graph);
         _parameters = new HashSet<string>(parameters, StringComparer.Ordinal);
         _fixed = graph.Initializer.Select(tensor => tensor.Name).ToHashSet(StringComparer.Ordinal);
