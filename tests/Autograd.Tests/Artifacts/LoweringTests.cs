@@ -83,6 +83,81 @@ public class LoweringTests
     }
 
     [Theory]
+    [InlineData(1, 1, 1, 0)]
+    [InlineData(2, 1, 2, 1)]
+    [InlineData(3, 2, 1, 2)]
+    public void Transposed_convolution(int stride, int dilation, int group, int outputPadding)
+    {
+        NodeProto Geometry(NodeProto node) => node.SetInts("strides", stride, stride).SetInts("dilations", dilation, dilation)
+            .SetInts("pads", 1, 0, 0, 1).SetInts("output_padding", outputPadding, 0).SetInt("group", group);
+        Check(
+            [("x", [2, 4, 3, 4]), ("w", [4, 2 / group, 3, 2]), ("b", [2])],
+            [Geometry(N("ConvTranspose", ["x", "w", "b"], ["y"]))],
+            [Geometry(N("ConvTransposeGrad", ["y_grad", "x", "w"], ["x_grad", "w_grad", "b_grad"], Microsoft))],
+            [2, 2, (2 * stride) + (2 * dilation) + 1 - 1 + outputPadding, (3 * stride) + dilation + 1 - 1]);
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    public void Average_pooling(int countIncludePad)
+    {
+        NodeProto Geometry(NodeProto node) => node.SetInts("kernel_shape", 3, 2).SetInts("strides", 2, 1).SetInts("pads", 1, 0, 1, 1)
+            .SetInt("count_include_pad", countIncludePad);
+        Check(
+            [("x", [2, 3, 6, 4])],
+            [N("AveragePool", ["other"], ["unused"]).SetInts("kernel_shape", 1, 1), Geometry(N("AveragePool", ["x"], ["y"]))],
+            [Geometry(N("AveragePoolGrad", ["y_grad"], ["x_grad"]))],
+            [2, 3, 3, 4],
+            TensorFactory.FromSingles("other", [1, 1, 1, 1], [1f]));
+    }
+
+    [Fact]
+    public void Gather_of_slices_at_points()
+    {
+        Check(
+            [("x", [3, 4, 2])],
+            [N("GatherND", ["x", "i"], ["y"]), N("Shape", ["x"], ["shape"])],
+            [N("GatherNDGrad", ["shape", "i", "y_grad"], ["x_grad"], Microsoft)],
+            [4, 2],
+            TensorFactory.FromInt64s("i", [4, 2], [0, 1, 2, 3, 0, 1, -1, 0]));
+        Check(
+            [("x", [2, 3, 4])],
+            [N("GatherND", ["x", "i"], ["y"]).SetInt("batch_dims", 1), N("Shape", ["x"], ["shape"])],
+            [N("GatherNDGrad", ["shape", "i", "y_grad"], ["x_grad"], Microsoft).SetInt("batch_dims", 1)],
+            [2, 3, 4],
+            TensorFactory.FromInt64s("i", [2, 3, 1], [0, 2, 2, 1, 1, 1]));
+    }
+
+    [Fact]
+    public void Fake_quantization_goes_straight_through_but_where_it_saturates()
+    {
+        // Rounding has no slope that differences could find, so the definition is checked instead.
+        var model = new ModelProto { IrVersion = 8, Graph = new GraphProto { Name = "training" } };
+        model.OpsetImport.Add(new OperatorSetIdProto { Domain = "", Version = 17 });
+        model.OpsetImport.Add(new OperatorSetIdProto { Domain = Microsoft, Version = 1 });
+        var graph = model.Graph;
+        graph.Initializer.Add(TensorFactory.Scalar("scale", 0.5f));
+        graph.Initializer.Add(TensorFactory.Scalar("zero", 2f));
+        graph.Initializer.Add(TensorFactory.FromSingles("y_grad", [5], [1, 2, 3, 4, 5]));
+        graph.Node.Add(N("FakeQuant", ["x", "scale", "zero"], ["y", "mask"], Microsoft).SetInt("quant_min", 0).SetInt("quant_max", 7));
+        graph.Node.Add(N("ReduceSum", ["y"], ["loss"]).SetInt("keepdims", 0));
+        graph.Node.Add(N("FakeQuantGrad", ["y_grad", "mask"], ["x_grad"], Microsoft));
+        graph.Node.Add(N("InPlaceAccumulatorV2", ["x_grad.accumulation.buffer", "x_grad", "lazy_reset_grad"], ["x_grad.accumulation.out"], Microsoft));
+        graph.Output.Add(ValueInfos.Create("loss", TensorElementType.Float, Array.Empty<long>()));
+        graph.Input.Add(ValueInfos.Create("x", TensorElementType.Float, [5L]));
+        var x = TensorFactory.FromSingles("x", [5], [-2f, -1f, 0.3f, 2.4f, 3.1f]);
+        var artifacts = new OfficialArtifacts { Training = new OnnxModel(model), Evaluation = new OnnxModel(model), Checkpoint = new OfficialCheckpoint { Trainable = [x] } };
+
+        using var session = Ort.Open(artifacts.ToTrainingGraph().Model);
+        var results = Ort.Run(session, new Dictionary<string, TensorProto> { ["x"] = x });
+
+        // round(x/0.5) + 2 = -2, 0, 3, 7, 8 within 0 to 7; half of what is left less 2.
+        Assert.Equal(-1 - 1 + 0.5 + 2.5 + 2.5, results["loss"][0], 1e-6);
+        Assert.Equal([0, 2, 3, 4, 0], results["x_grad"]);
+    }
+
+    [Theory]
     [InlineData(0)]
     [InlineData(1)]
     [InlineData(-1)]

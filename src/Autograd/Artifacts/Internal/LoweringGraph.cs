@@ -19,6 +19,9 @@ internal sealed class LoweringGraph(GraphProto graph, long opset)
 
     private string _scope = "";
 
+    /// <summary>The nodes of the artifact as they came.</summary>
+    public IReadOnlyList<NodeProto> Forward { get; } = [.. graph.Node];
+
     /// <summary>The nodes written so far.</summary>
     public List<NodeProto> Nodes { get; } = [];
 

@@ -11,6 +11,7 @@ internal static class MovementLowerings
         table["GatherGrad"] = GatherGradient;
         table["GatherElementsGrad"] = (g, node) => g.Set(
             node.Output[0], g.ScatterAdd(g.Zeros(node.Input[1]), node.Input[2], node.Input[0], node.GetInt("axis", 0)));
+        table["GatherNDGrad"] = GatherNdGradient;
         table["SliceGrad"] = SliceGradient;
         table["MaxPoolGrad"] = MaxPoolGradient;
         table["DivGrad"] = DivGradient;
@@ -55,6 +56,23 @@ internal static class MovementLowerings
         var updates = g.Reshape(node.Input[2], g.Concat(before, g.Op("Reshape", g.Op("Size", node.Input[1]), g.Int64s([1])), after));
         var indices = g.Op("Expand", g.Reshape(g.Cast(node.Input[1], TensorElementType.Int64), 1, -1, 1), g.Shape(updates));
         g.Set(node.Output[0], g.Reshape(g.ScatterAdd(g.Zeros(g.Concat(before, own, after)), indices, updates, 1), shape));
+    }
+
+    // Of [batch, indexed axes, rest] the indexed axes become one; gathering from the positions along it gives the place of each row.
+    private static void GatherNdGradient(LoweringGraph g, NodeProto node)
+    {
+        var (shape, indices, batchAxes) = (node.Input[0], node.Input[1], g.Int64s([node.GetInt("batch_dims", 0)]));
+        var zero = g.Int64s([0]);
+        var end = g.Add(batchAxes, g.Part(g.Shape(indices), -1, long.MaxValue));
+        var indexed = g.Op("Slice", shape, batchAxes, end);
+        var batch = g.Product(g.Op("Slice", shape, zero, batchAxes));
+        var rows = g.Product(indexed);
+        var rest = g.Product(g.Op("Slice", shape, end, g.Int64s([long.MaxValue])));
+        var positions = g.Reshape(g.Op("Range", g.Op("Squeeze", zero), g.Op("Squeeze", rows), g.Op("Squeeze", g.Int64s([1]))), indexed);
+        var updates = g.Reshape(node.Input[2], g.Concat(batch, g.Int64s([-1]), rest));
+        var taken = g.Reshape(g.Op("GatherND", positions, indices), g.Concat(batch, g.Int64s([-1, 1])));
+        var sums = g.ScatterAdd(g.Zeros(g.Concat(batch, rows, rest)), g.Op("Expand", taken, g.Shape(updates)), updates, 1);
+        g.Set(node.Output[0], g.Reshape(sums, shape));
     }
 
     // The same slice of the elements' positions tells where each gradient belongs.

@@ -30,6 +30,8 @@ internal sealed class TrainingGraphLowering
         LossLowerings.AddTo(_table);
         NormalizationLowerings.AddTo(_table);
         MovementLowerings.AddTo(_table);
+        PoolingLowerings.AddTo(_table);
+        QuantizationLowerings.AddTo(_table);
         ConvolutionLowerings.AddTo(_table, name => checkpoint.Trainable.Concat(checkpoint.Frozen).FirstOrDefault(tensor => tensor.Name == name)?.Shape());
     }
 
