@@ -41,12 +41,13 @@ internal sealed class Trainer : IDisposable
         var zero = SettingsMapping.Zero(configuration.ZeroOptimization, configuration.Randomness);
         var parameters = materials.Graph.Parameters.Select(parameter => (parameter.Name, parameter.Shape)).ToList();
         var plan = PartitionPlan.Create(materials.Graph, communicator.Size, zero);
+        LoadingMemory.Release(plan.ParameterElements * sizeof(float));
         var engine = new ZeroEngine(plan, materials.Prepared.Groups, communicator, zero, logger);
         try
         {
             foreach (var (name, _) in parameters)
             {
-                engine.LoadParameter(name, materials.Prepared.Model.Graph.FindInitializer(name)!.ToSingles());
+                engine.LoadParameter(name, LoadingMemory.Singles(materials.Prepared.Model.Graph.FindInitializer(name)!));
             }
 
             engine.BroadcastParameters();
