@@ -7,7 +7,7 @@ namespace OrtZero.Autograd;
 /// trainable parameter. Graph outputs: the loss (a scalar) and one gradient per trainable parameter. Everything else, frozen parameters
 /// included, is an initializer.
 /// </summary>
-public sealed class TrainingGraph
+public sealed record TrainingGraph
 {
     /// <summary>
     /// The session optimizers that must be off for a training graph: the first removes Dropout although training needs it, the second
@@ -51,4 +51,10 @@ public sealed class TrainingGraph
     /// <c>null</c>.
     /// </summary>
     public string? CountName { get; init; }
+
+    /// <summary>How many nodes at the beginning belong to forward pass, loss and running statistics. 0: not known, as of imported graphs.</summary>
+    internal int ForwardNodes { get; init; }
+
+    /// <summary>The values that are gradients, of parameters and in between.</summary>
+    internal IReadOnlySet<string> GradientValues { get; init; } = new HashSet<string>();
 }

@@ -48,6 +48,7 @@ public sealed class TrainingGraphBuilder(GradientOptions? options = null)
         var (losses, labels) = EmitLosses(emitter, graph, terms, known, term => known[term.Output]);
         var lossValue = losses.Select(item => item.Loss).Aggregate(emitter.Add);
         var next = BatchStatistics.Emit(emitter, forward, statistics);
+        var forwardNodes = new HashSet<NodeProto>(graph.Node, ReferenceEqualityComparer.Instance);
         var backward = new BackwardPass(emitter, GradientRuleRegistry.Rules, forward, wanted);
         backward.Run([.. terms.Select((term, i) => (known[term.Output], losses[i].Gradient)).Where(pair => backward.IsWanted(pair.Item1.Name))]);
 
@@ -101,6 +102,8 @@ public sealed class TrainingGraphBuilder(GradientOptions? options = null)
             States = states,
             LossName = lossName,
             Values = known,
+            ForwardNodes = graph.Node.Count(forwardNodes.Contains),
+            GradientValues = backward.GradientNames,
         };
     }
 

@@ -26,6 +26,7 @@ public static class KernelLibrary
         new SwiGluGradOperator(),
         new CrossEntropyOperator(),
         new EmbeddingGradOperator(),
+        new ShapeAfterOperator(),
     ];
 
     /// <summary>The names of the operators.</summary>

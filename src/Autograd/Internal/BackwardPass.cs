@@ -33,6 +33,9 @@ internal sealed class BackwardPass
         _wanted = WantedValues.Of(graph, rules, forward, trainable);
     }
 
+    /// <summary>The names of all gradients written so far.</summary>
+    public IReadOnlySet<string> GradientNames => _store.Names;
+
     /// <summary>Whether a trainable parameter lies behind the value.</summary>
     public bool IsWanted(string value) => _wanted.Contains(value);
 

@@ -10,6 +10,9 @@ internal sealed class GradientStore(GraphEmitter graph)
 {
     private readonly Dictionary<string, List<Contribution>> _contributions = new(StringComparer.Ordinal);
 
+    /// <summary>Every value that is a gradient or a part of one.</summary>
+    public HashSet<string> Names { get; } = new(StringComparer.Ordinal);
+
     public bool Has(string value) => _contributions.ContainsKey(value);
 
     public void Add(string value, Contribution contribution)
@@ -20,6 +23,7 @@ internal sealed class GradientStore(GraphEmitter graph)
         }
 
         list.Add(contribution);
+        Names.Add(contribution.Gradient.Name);
     }
 
     /// <summary>
@@ -40,6 +44,7 @@ internal sealed class GradientStore(GraphEmitter graph)
         }
 
         _contributions[value.Name] = [new Contribution(sum!)];
+        Names.Add(sum!.Name);
         return sum;
     }
 

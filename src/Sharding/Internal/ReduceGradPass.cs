@@ -73,19 +73,7 @@ internal static class ReduceGradPass
             model.Proto.OpsetImport.Add(new OperatorSetIdProto { Domain = domain, Version = 1 });
         }
 
-        return new TrainingGraph
-        {
-            Model = model,
-            ModelInputs = graph.ModelInputs,
-            LabelsInput = graph.LabelsInput,
-            Parameters = graph.Parameters,
-            FrozenInputs = graph.FrozenInputs,
-            States = graph.States,
-            LabelInputs = graph.LabelInputs,
-            CountName = graph.CountName,
-            LossName = graph.LossName,
-            Values = graph.Values,
-        };
+        return graph with { Model = model };
     }
 
     // What only gradients of parameters that sleep need is not computed.

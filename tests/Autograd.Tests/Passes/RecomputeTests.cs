@@ -1,0 +1,48 @@
+using OrtZero.Onnx.Protobuf;
+
+namespace OrtZero.Autograd.Tests.Passes;
+
+/// <summary>Recomputation changes neither loss nor gradients, and activations take less.</summary>
+public sealed class RecomputeTests
+{
+    public static TheoryData<string, string[], long, bool> Cases => new()
+    {
+        { "gpt_nano", ["/blocks.*/"], 0, true },
+        { "gpt_nano", ["/blocks.*/"], 0, false },
+        { "gpt_nano", ["blocks.*."], 0, true },
+        { "gpt_nano", [], 40 << 20, true },
+        { "gpt_nano", [], 1, true },
+        { "gpt_nano", [], 1, false },
+        { "vlm", ["/layers.*/", "/visual_encoder/"], 0, true },
+        { "vlm", [], 1, true },
+    };
+
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void Gradients_are_the_same_to_the_last_bit(string model, string[] layers, long budget, bool fused)
+    {
+        var golden = GoldenModel.Load(model, $"{model}.onnx");
+        var batch = Batch(golden, model);
+        var plain = golden.Build(batch, fused);
+        var options = new RecomputeOptions { Layers = layers, MemoryBudget = budget > 0 ? budget : null };
+
+        var (graph, report) = Recompute.Apply(plain, options, new GradientOptions { FusedKernels = fused });
+
+        Assert.True(report.PeakBytesAfter < 0.9 * report.PeakBytesBefore, $"{report}");
+        Assert.True(budget < 2 || report.IsBudgetMet, $"{report}");
+        using var before = Ort.Open(plain.Model);
+        using var after = Ort.Open(graph.Model);
+        var expected = Ort.Run(before, golden.Feed(batch));
+        var actual = Ort.Run(after, golden.Feed(batch));
+        Assert.Equal(expected.Keys, actual.Keys);
+        Assert.All(expected, pair => Assert.Equal(pair.Value, actual[pair.Key]));
+    }
+
+    private static Dictionary<string, TensorProto> Batch(GoldenModel golden, string model)
+    {
+        (string Name, string File)[] fields = model == "vlm"
+            ? [("image", "image.npy"), ("input_ids", "input_ids.npy"), ("labels", "labels.npy")]
+            : [("input_ids", "inputs.npy"), ("labels", "labels.npy")];
+        return golden.Batch(0, [.. fields.Select(field => (field.Name, RepositoryPaths.Fixture(model, "golden", field.File)))]);
+    }
+}
