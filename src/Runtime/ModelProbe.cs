@@ -60,12 +60,25 @@ public static class ModelProbe
         }
 
         var dependence = new DataDependence(model.Graph);
-        using var session = OrtSession.Open(environment, WithOutputs(model, computed), options);
         var captured = BranchProbe.Captured(model.Graph);
+        var types = Types(environment, model, computed, options);
+        var whole = computed.Where(name => captured.Contains(name) || (types.ContainsKey(name) && !dependence.DependsOnData(name))).ToHashSet(StringComparer.Ordinal);
+        var shapes = ShapesOf(model, computed.Where(name => types.ContainsKey(name) && !whole.Contains(name)));
+        var probe = WithOutputs(model, [.. whole, .. shapes.Nodes.Select(node => node.Output[0])]);
+        probe.Graph.Node.AddRange(shapes.Nodes);
+        using var session = OrtSession.Open(environment, probe, options);
+        List<string> fetched = [.. whole, .. shapes.Values.Keys];
         var kept = new Dictionary<string, OrtTensor>(StringComparer.Ordinal);
+        captured = [.. captured, .. shapes.Values.Keys];
         try
         {
-            Record(table, session.RunRaw(inputs, computed, null), computed, dependence, captured, kept);
+            Record(table, session.RunRaw(inputs, fetched, null), fetched, dependence, captured, kept);
+            foreach (var (name, value) in shapes.Values)
+            {
+                // The probe's own outputs are int64 vectors that hold shapes.
+                table.Add(new ValueDescription(value, types[value], kept[name].Span<long>().ToArray()));
+            }
+
             BranchProbe.Describe(environment, model, table, new Dictionary<string, OrtTensor>(kept.Concat(inputs), StringComparer.Ordinal), options);
         }
         finally
@@ -102,6 +115,33 @@ public static class ModelProbe
                 tensor.Dispose();
             }
         }
+    }
+
+    /// <summary>The element types of all values that are tensors, which ONNX Runtime infers without running.</summary>
+    private static Dictionary<string, TensorElementType> Types(OrtEnvironment environment, OnnxModel model, List<string> values, OrtSessionOptions options)
+    {
+        using var session = OrtSession.Open(environment, WithOutputs(model, values), options);
+        return session.Outputs.Where(output => output.Type != TensorElementType.Undefined)
+            .ToDictionary(output => output.Name, output => output.Type, StringComparer.Ordinal);
+    }
+
+    /// <summary>
+    /// A Shape node for each value, so that no value outlives its last reader and the probe takes no more memory than inference. Those of
+    /// the first values come last, because ONNX Runtime begins with the last of the nodes that nothing reads.
+    /// </summary>
+    private static (List<NodeProto> Nodes, Dictionary<string, string> Values) ShapesOf(OnnxModel model, IEnumerable<string> values)
+    {
+        var names = new NameAllocator(model.Graph);
+        var nodes = new List<NodeProto>();
+        var table = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (var value in values.Reverse())
+        {
+            var name = names.Unique($"{value}/shape_of");
+            nodes.Add(NodeFactory.Create("Shape", [value], [name], name));
+            table.Add(name, value);
+        }
+
+        return (nodes, table);
     }
 
     private static List<string> ComputedValues(GraphProto graph)

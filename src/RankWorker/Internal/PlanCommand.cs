@@ -149,15 +149,6 @@ internal static class PlanCommand
 
     private static string Number(long value) => value.ToString("N0", CultureInfo.InvariantCulture);
 
-    private static long ParseBytes(string text)
-    {
-        (string Suffix, double Factor)[] units =
-        [
-            ("KiB", 1L << 10), ("MiB", 1L << 20), ("GiB", 1L << 30), ("TiB", 1L << 40), ("KB", 1e3), ("MB", 1e6), ("GB", 1e9), ("TB", 1e12), ("B", 1), ("", 1),
-        ];
-        var (suffix, factor) = units.First(unit => text.EndsWith(unit.Suffix, StringComparison.OrdinalIgnoreCase));
-        return double.TryParse(text[..^suffix.Length], NumberStyles.Float, CultureInfo.InvariantCulture, out var number) && number > 0 && number * factor < long.MaxValue
-            ? (long)(number * factor)
-            : throw new ConfigurationException([$"--memory is '{text}', but must be a number of bytes such as 16e9, 16GB or 16GiB."]);
-    }
+    private static long ParseBytes(string text) => MemorySize.TryParse(text)?.Bytes
+        ?? throw new ConfigurationException([$"--memory is '{text}', but must be a number of bytes such as 16e9, 16GB or 16GiB."]);
 }

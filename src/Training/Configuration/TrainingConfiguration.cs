@@ -45,6 +45,9 @@ public sealed record TrainingConfiguration
     /// <summary>Seed and reproducibility. Default: seed 0, not deterministic.</summary>
     public RandomnessSection Randomness { get; init; } = new();
 
+    /// <summary>Passes over the training graph. Default: none.</summary>
+    public GraphSection Graph { get; init; } = new();
+
     /// <summary>The execution provider and its threads. Default: the CPU.</summary>
     public ExecutionSection Execution { get; init; } = new();
 

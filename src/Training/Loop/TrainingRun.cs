@@ -203,7 +203,7 @@ public sealed class TrainingRun : IDisposable
             LoopLog.Advice(_logger, sentence);
         }
 
-        foreach (var sentence in Prepared.Import.Messages)
+        foreach (var sentence in Prepared.Import.Messages.Concat(_materials.Notes))
         {
             LoopLog.Imported(_logger, sentence);
         }

@@ -1,3 +1,4 @@
+using OrtZero.Runtime;
 using OrtZero.Onnx.Protobuf;
 
 namespace OrtZero.Autograd.Tests.Passes;
@@ -30,12 +31,35 @@ public sealed class RecomputeTests
 
         Assert.True(report.PeakBytesAfter < 0.9 * report.PeakBytesBefore, $"{report}");
         Assert.True(budget < 2 || report.IsBudgetMet, $"{report}");
-        using var before = Ort.Open(plain.Model);
-        using var after = Ort.Open(graph.Model);
+        using var before = Ort.Open(plain.Model, GraphOptimizationLevel.None);
+        using var after = Ort.Open(graph.Model, GraphOptimizationLevel.None);
         var expected = Ort.Run(before, golden.Feed(batch));
         var actual = Ort.Run(after, golden.Feed(batch));
         Assert.Equal(expected.Keys, actual.Keys);
         Assert.All(expected, pair => Assert.Equal(pair.Value, actual[pair.Key]));
+    }
+
+    [Fact]
+    public void What_is_recomputed_waits_for_a_gradient()
+    {
+        var golden = GoldenModel.Load("gpt_nano", "gpt_nano.onnx");
+        var (graph, _) = Recompute.Apply(golden.Build(Batch(golden, "gpt_nano"), fused: true), new RecomputeOptions { Layers = ["/blocks.*/"] });
+        var after = new HashSet<string>(StringComparer.Ordinal) { graph.LossName };
+        foreach (var node in graph.Model.Graph.Node)
+        {
+            var waits = node.Input.Any(after.Contains) || node.Name.Contains("_grad", StringComparison.Ordinal);
+            Assert.True(waits || !node.Name.EndsWith("/recomputed", StringComparison.Ordinal), node.Name);
+            after.UnionWith(waits ? node.Output : []);
+        }
+    }
+
+    [Fact]
+    public void A_pattern_that_fits_nothing_is_answered_with_names()
+    {
+        var golden = GoldenModel.Load("gpt_nano", "gpt_nano.onnx");
+        var plain = golden.Build(Batch(golden, "gpt_nano"), fused: true);
+        var error = Assert.Throws<GradientException>(() => Recompute.Apply(plain, new RecomputeOptions { Layers = ["/layers.*/"] }));
+        Assert.StartsWith("The recompute pattern '/layers.*/' is in the name of no node and no trained parameter: nodes have names like '/wte/Gather', ", error.Message, StringComparison.Ordinal);
     }
 
     private static Dictionary<string, TensorProto> Batch(GoldenModel golden, string model)

@@ -12,10 +12,11 @@ internal static class Ort
 
     public static CustomOperatorDomain Kernels { get; } = KernelLibrary.CreateDomain(Environment);
 
-    public static OrtSession Open(OnnxModel model)
+    public static OrtSession Open(OnnxModel model, GraphOptimizationLevel level = GraphOptimizationLevel.All)
     {
         using var options = new OrtSessionOptions(Environment);
         options.IntraOpThreads = 1;
+        options.GraphOptimizationLevel = level;
         options.DisableOptimizers([.. TrainingGraph.DisabledOptimizers]);
         options.AddCustomOperators(Kernels);
         return OrtSession.Open(Environment, model, options);

@@ -23,6 +23,7 @@ internal sealed class ConfigurationRules(ConfigurationNode root, ConfigurationPr
         CheckZero(configuration.ZeroOptimization, configuration.Randomness);
         CheckFolders(configuration);
         CheckFrozen(configuration.Model?.Frozen);
+        CheckRecompute(configuration.Graph?.Recompute);
         CheckSample(configuration.Evaluation.Sample, configuration.Data?.Val?.Fields);
         if (configuration.Coordinator is { Port: not 0, Address.IsEmbedded: false })
         {
@@ -299,6 +300,31 @@ internal sealed class ConfigurationRules(ConfigurationNode root, ConfigurationPr
             if (frozen[index] is { Length: 0 })
             {
                 Report("is empty, which would freeze every parameter; remove it.", "model", "frozen", $"{index}");
+            }
+        }
+    }
+
+    private void CheckRecompute(RecomputeSection? recompute)
+    {
+        if (recompute is null)
+        {
+            return;
+        }
+
+        if (recompute.Layers is not { Count: > 0 } && recompute.MemoryBudget is null)
+        {
+            Report("says nothing to recompute; add \"layers\": [\"/blocks.*/\"] or \"memory_budget\": \"64MiB\".", "graph", "recompute");
+        }
+        else if (recompute.Layers is { Count: > 0 } && recompute.MemoryBudget is not null)
+        {
+            Report("has both layers and memory_budget; remove one of them.", "graph", "recompute");
+        }
+
+        for (var index = 0; index < recompute.Layers?.Count; index++)
+        {
+            if (recompute.Layers[index] is { Length: 0 })
+            {
+                Report("is empty, which is in every name; remove it.", "graph", "recompute", "layers", $"{index}");
             }
         }
     }

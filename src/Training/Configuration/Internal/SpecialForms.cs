@@ -16,6 +16,11 @@ internal static class SpecialForms
             return ResumeChoice.Parse(text, folder);
         }
 
+        if (type == typeof(MemorySize))
+        {
+            return MemorySize.TryParse(text);
+        }
+
         return type == typeof(CoordinatorAddress)
             ? CoordinatorAddress.TryParse(text)
             : throw new InvalidOperationException($"No way of writing is defined for {type.Name}.");
@@ -37,6 +42,11 @@ internal static class SpecialForms
         if (type == typeof(CoordinatorAddress))
         {
             return "\"embedded\", \"none\" or \"host:5050\"";
+        }
+
+        if (type == typeof(MemorySize))
+        {
+            return "\"64MiB\"";
         }
 
         if (type.IsEnum)

@@ -8,21 +8,25 @@ internal static class SessionSettings
 {
     /// <summary>
     /// For the training graph: on one thread when weights must come out the same for any number of threads. ONNX Runtime cuts
-    /// matrix products by the number of threads, which changes the order of their sums (seen with convolutions and small products).
+    /// matrix products by the number of threads, which changes the order of their sums (seen with convolutions and small products). And
+    /// with every operator as it is written: ONNX Runtime's fusions round differently, and depend on what else reads a value, so that
+    /// recomputation would show in the last bits. That costs no measurable time; what matters is fused before.
     /// </summary>
     internal static OrtSessionOptions ForTraining(OrtEnvironment environment, TrainingConfiguration configuration, ICommunicator communicator) =>
         Create(
             environment,
             configuration.Randomness.Deterministic ? configuration.Execution with { IntraOpThreads = 1 } : configuration.Execution,
-            communicator);
+            communicator,
+            configuration.Randomness.Deterministic ? GraphOptimizationLevel.None : GraphOptimizationLevel.All);
 
-    internal static OrtSessionOptions Create(OrtEnvironment environment, ExecutionSection execution, ICommunicator communicator)
+    internal static OrtSessionOptions Create(
+        OrtEnvironment environment, ExecutionSection execution, ICommunicator communicator, GraphOptimizationLevel level = GraphOptimizationLevel.All)
     {
         var options = new OrtSessionOptions(environment)
         {
             IntraOpThreads = execution.IntraOpThreads ?? Math.Max(1, Environment.ProcessorCount / communicator.LocalSize),
             InterOpThreads = 1,
-            GraphOptimizationLevel = GraphOptimizationLevel.All,
+            GraphOptimizationLevel = level,
         };
 
         // Idle threads spin until the next operator comes. By default they do so for long, and whoever else wants the core, such

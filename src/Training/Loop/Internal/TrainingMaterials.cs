@@ -49,6 +49,9 @@ internal sealed class TrainingMaterials : IDisposable
 
     internal BucketSampler Sampler { get; private set; } = null!;
 
+    /// <summary>What passes over the graphs did.</summary>
+    internal List<string> Notes { get; } = [];
+
     /// <summary>The loss whose scores predict classes, the first of several. Null: there is none.</summary>
     internal LossOptions? Classification => LabelInputs.Terms(Loss).FirstOrDefault(term => term.Type == LossType.CrossEntropy);
 
@@ -120,7 +123,8 @@ internal sealed class TrainingMaterials : IDisposable
             _values.Add(dataset, _values.FirstOrDefault(known => dataset.HasShapesOf(known.Key)).Value ?? Probe(dataset));
         }
 
-        Graphs = Prepared.Artifacts is { } artifacts ? [Lowered(artifacts)] : [.. Train.Select(Built)];
+        IEnumerable<TrainingGraph> graphs = Prepared.Artifacts is { } artifacts ? [Lowered(artifacts)] : Train.Select(Built);
+        Graphs = [.. graphs.Select(graph => GraphPasses.Apply(graph, Configuration, Notes))];
     }
 
     private TrainingGraph Built(Dataset dataset)
