@@ -24,11 +24,15 @@ internal sealed record AttentionCore
     /// <summary>The keys that stand before the first query where attention is causal; <c>null</c>: as many as there are more keys than queries.</summary>
     public long? Past { get; init; }
 
+    /// <summary>The exponentials are divided by one more than their sum, so that a query may look at nothing.</summary>
+    public bool HasSink { get; init; }
+
     /// <summary>How many keys a query sees, itself included; 0: all before it.</summary>
     public long Window { get; init; }
 
     /// <summary>softmax(scale·Q·Kᵀ + biases)·V for Q [B, H, S, D], K [B, H', L, D], V [B, H', L, E], where H is a multiple of H'.</summary>
-    public (Value Output, Value Scores) Emit(GraphEmitter graph, Value query, Value key, Value value)
+    /// <returns>The result, and what each stage makes of the scores.</returns>
+    public Result Emit(GraphEmitter graph, Value query, Value key, Value value)
     {
         var (batch, heads, steps, length) = (query.Shape[0], query.Shape[1], query.Shape[2], query.Shape[3]);
         var shared = key.Shape[1];
@@ -47,6 +51,7 @@ internal sealed record AttentionCore
             masked = graph.Add(masked, bias);
         }
 
+        var biased = masked;
         if (SoftCap != 0)
         {
             masked = graph.Mul(graph.Unary("Tanh", graph.Mul(masked, 1 / SoftCap)), SoftCap);
@@ -57,14 +62,25 @@ internal sealed record AttentionCore
             masked = graph.Where(Hidden(graph, steps, keys), graph.Scalar(query.Type, Lowest), masked);
         }
 
+        if (HasSink)
+        {
+            // One more key, of score 0, that nothing is read from.
+            masked = graph.Concat([masked, graph.Filled(masked.Type, [batch, heads, steps, 1], 0)], 3);
+        }
+
         var weights = graph.Unary("Softmax", masked, node => node.SetInt("axis", -1));
+        weights = graph.Slice(weights, 3, 0, keys);
+        var shares = weights;
         if (heads != shared)
         {
             weights = graph.Reshape(weights, batch, shared, heads / shared * steps, keys);
         }
 
-        return (graph.Reshape(graph.MatMul(weights, value), batch, heads, steps, value.Shape[3]), scores);
+        return new Result(graph.Reshape(graph.MatMul(weights, value), batch, heads, steps, value.Shape[3]), scores, biased, shares);
     }
+
+    /// <summary>The result [B, H, S, E]; scaled products, with biases, and the shares that the softmax makes of them, all [B, H, S, L].</summary>
+    public sealed record Result(Value Output, Value Scores, Value Biased, Value Shares);
 
     /// <summary>Which keys each query may not see, [S, L], made from the positions in the run so that nothing large is stored.</summary>
     private Value Hidden(GraphEmitter graph, long steps, long keys)

@@ -27,9 +27,16 @@ internal static class AttentionRules
         var query = isFlat ? AttentionCore.Split(graph, context.X, heads) : context.X;
         var key = WithPast(context, isFlat ? AttentionCore.Split(graph, context.Input(1), shared) : context.Input(1), 4);
         var value = WithPast(context, isFlat ? AttentionCore.Split(graph, context.Input(2), shared) : context.Input(2), 5);
-        if (context.HasOutput(3) || context.HasInput(6))
+        if (context.HasInput(6))
         {
-            throw context.Unsupported("its scores as an output, or a count of valid keys, have no gradient rule");
+            throw context.Unsupported("a count of valid keys has no gradient rule (use a mask)");
+        }
+
+        var mode = node.GetInt("qk_matmul_output_mode", 0);
+        var isCausal = node.GetInt("is_causal", 0) != 0;
+        if (context.HasOutput(3) && (mode == 1 || (mode == 2 && (isCausal || node.GetFloat("softcap", 0) != 0))))
+        {
+            throw context.Unsupported("scores between bounding and masking as an output have no gradient rule (use qk_matmul_output_mode 0 or 3)");
         }
 
         var scale = node.GetFloat("scale", 0);
@@ -37,16 +44,17 @@ internal static class AttentionRules
         {
             Scale = scale == 0 ? null : scale,
             SoftCap = node.GetFloat("softcap", 0),
-            IsCausal = node.GetInt("is_causal", 0) != 0,
+            IsCausal = isCausal,
             Past = context.HasInput(4) ? context.Input(4).Shape[2] : 0,
             Biases = context.OptionalInput(3) is { } mask
                 ? [mask.Type == TensorElementType.Bool ? AttentionCore.Bias(graph, mask, query.Type) : mask]
                 : [],
         };
-        var (output, _) = core.Emit(graph, query, key, value);
-        context.Return(0, isFlat ? AttentionCore.Join(graph, output) : output);
+        var result = core.Emit(graph, query, key, value);
+        context.Return(0, isFlat ? AttentionCore.Join(graph, result.Output) : result.Output);
         context.Return(1, key);
         context.Return(2, value);
+        context.Return(3, mode switch { 0 => result.Scores, 2 => result.Biased, _ => result.Shares });
         return true;
     }
 
@@ -79,9 +87,9 @@ internal static class AttentionRules
             IsCausal = node.GetInt("unidirectional", 0) != 0,
             Biases = [.. KeyMask(context, 3, key.Shape[1]), .. context.OptionalInput(5) is { } bias5 ? [bias5] : Array.Empty<Value>()],
         };
-        var (output, _) = core.Emit(
+        var result = core.Emit(
             graph, AttentionCore.Split(graph, query, heads), AttentionCore.Split(graph, key, heads), AttentionCore.Split(graph, value, heads));
-        context.Return(0, AttentionCore.Join(graph, output));
+        context.Return(0, AttentionCore.Join(graph, result.Output));
         return true;
     }
 
@@ -100,8 +108,8 @@ internal static class AttentionRules
             IsCausal = node.GetInt("unidirectional", 0) != 0,
             Biases = [.. KeyMask(context, 4, key.Shape[2]), .. context.OptionalInput(5) is { } bias ? [bias] : Array.Empty<Value>()],
         };
-        var (output, _) = core.Emit(graph, query, key, value);
-        context.Return(0, AttentionCore.Join(graph, output));
+        var result = core.Emit(graph, query, key, value);
+        context.Return(0, AttentionCore.Join(graph, result.Output));
         context.Return(1, key);
         context.Return(2, value);
         return true;
@@ -141,9 +149,9 @@ internal static class AttentionRules
         var node = context.Node;
         var heads = node.GetInt("num_heads", 1);
         var shared = node.GetInt("kv_num_heads", 1);
-        if ((context.HasInput(3) && context.Input(3).Shape[2] != 0) || node.GetInt("smooth_softmax", 0) > 0 || context.HasInput(11))
+        if ((context.HasInput(3) && context.Input(3).Shape[2] != 0) || context.HasInput(11))
         {
-            throw context.Unsupported("past keys, smooth softmax and head sinks have no gradient rule (train on whole sequences)");
+            throw context.Unsupported("past keys and head sinks have no gradient rule (train on whole sequences)");
         }
 
         var query = context.X;
@@ -178,11 +186,12 @@ internal static class AttentionRules
             Scale = scale == 0 ? null : scale,
             SoftCap = node.GetFloat("softcap", 0),
             IsCausal = true,
+            HasSink = node.GetInt("smooth_softmax", 0) > 0,
             Window = Math.Max(0, node.GetInt("local_window_size", -1)),
             Biases = context.OptionalInput(10) is { } bias ? [bias] : [],
         };
-        var (output, _) = core.Emit(graph, query, key, value);
-        context.Return(0, AttentionCore.Join(graph, output));
+        var result = core.Emit(graph, query, key, value);
+        context.Return(0, AttentionCore.Join(graph, result.Output));
         context.Return(1, key);
         context.Return(2, value);
         return true;

@@ -15,6 +15,8 @@ internal static class MicrosoftRules
         rules.AddLowering("FastGelu", context => Gelu(context, "tanh"), Microsoft);
         rules.AddLowering("QuickGelu", QuickGelu, Microsoft);
         rules.Add("FusedMatMul", FusedMatMul, Microsoft);
+        rules.Add("MatMulNBits", QuantizedMatMul, Microsoft);
+        rules.Add("MatMulBnb4", QuantizedMatMul, Microsoft);
     }
 
     private static bool Gelu(LoweringContext context, string approximate)
@@ -62,6 +64,39 @@ internal static class MicrosoftRules
         if (context.Needs(1))
         {
             context.Give(1, transposeB ? graph.MatMul(dy, a, true, transposeA) : graph.MatMul(a, dy, !transposeA, false));
+        }
+    }
+
+    /// <summary>
+    /// Y = A·W + bias with W stored in 4 or 8 bits, which are frozen. No stock operator unpacks W, but the product of the identity with it
+    /// is W: of constants alone, so ONNX Runtime computes it once, when the session opens. dA = dY·Wᵀ, dbias = Σ dY.
+    /// </summary>
+    private static void QuantizedMatMul(RuleContext context)
+    {
+        var graph = context.Graph;
+        var node = context.Node;
+        if (Enumerable.Range(1, Math.Min(node.Input.Count, 5) - 1).FirstOrDefault(context.Needs) is > 0 and var index)
+        {
+            throw context.Unsupported($"'{node.Input[index]}', part of its packed weight, cannot be trained");
+        }
+
+        if (context.Needs(0))
+        {
+            var x = context.X;
+            var rows = node.GetInt("K", x.Shape[^1]);
+            var columns = node.GetInt("N", context.Y.Shape[^1]);
+            var identity = graph.Node("EyeLike", [graph.Filled(x.Type, [rows, rows], 0)], x.Type, [rows, rows]);
+            Value[] parts = [identity, .. node.Input.Skip(1).Take(3).Where(name => name.Length > 0).Select(graph.Find)];
+            var weight = graph.Node(
+                node.OpType, parts, x.Type, [rows, columns],
+                product => product.Attribute.AddRange(node.Attribute.Where(attribute => attribute.Name != "accuracy_level").Select(attribute => attribute.Clone())),
+                Microsoft);
+            context.Give(0, graph.MatMul(context.DY, weight, transposeB: true));
+        }
+
+        if (context.Needs(5))
+        {
+            context.Give(5, context.DY);
         }
     }
 }

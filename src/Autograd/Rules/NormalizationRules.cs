@@ -89,14 +89,17 @@ internal static class NormalizationRules
     /// <summary>With r = 1/√(mean(x²) + ε), x̂ = x·r and b = dy·scale: dx = r·(b - x̂·mean(b·x̂)), dscale = Σ dy·x̂.</summary>
     private static void RootMeanSquare(RuleContext context)
     {
-        if (context.Gradient(1) is not null)
-        {
-            throw context.Unsupported("its deviation as an output has no gradient rule");
-        }
-
         var graph = context.Graph;
         var x = context.X;
         var axis = context.Axis("axis", -1);
+        if (context.Needs(0) && context.Gradient(1) is { } dInverse)
+        {
+            // dr = -r³·x/n
+            var deviation = graph.Cast(context.Output(1), x.Type);
+            var cube = graph.Mul(graph.Square(deviation), graph.Mul(deviation, -1.0 / Math.Max(1, Shapes.Count(x.Shape.AsSpan(axis)))));
+            context.Give(0, graph.Mul(graph.Mul(x, cube), graph.Cast(dInverse, x.Type)));
+        }
+
         var axes = Shapes.Range(x.Shape.Length)[axis..];
         var share = 1.0 / Math.Max(1, Shapes.Count(x.Shape.AsSpan(axis)));
         var square = graph.Mul(graph.ReduceSum(graph.Square(x), axes), share);

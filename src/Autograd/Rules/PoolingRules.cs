@@ -13,6 +13,8 @@ internal static class PoolingRules
         rules.Add("GlobalAveragePool", context => context.GiveBroadcast(
             0, context.Graph.Mul(context.DY, 1.0 / Shapes.Count(context.X.Shape.AsSpan(2)))));
         rules.Add("GlobalMaxPool", GlobalMaxPool);
+        rules.Add("LpPool", context => NormPool(context, dy => Spread(context, ConvolutionGeometry.Of(context, context.X.Shape, []), dy)));
+        rules.Add("GlobalLpPool", context => NormPool(context, dy => dy));
     }
 
     /// <summary>The operator itself says which element it took: the first of equal ones, as PyTorch does.</summary>
@@ -54,12 +56,41 @@ internal static class PoolingRules
         var outputs = context.Y.Shape[2..];
         var includePad = context.Node.GetInt("count_include_pad", 0) != 0;
         var share = Shares(geometry, shape[2..], outputs, includePad);
+        context.Give(0, Spread(context, geometry, Shapes.Count(share.Shape) == 1
+            ? graph.Mul(context.DY, share.Values[0])
+            : graph.Mul(context.DY, graph.Reals(context.X.Type, [1, 1, .. share.Shape], share.Values))));
+    }
+
+    /// <summary>y = (Σ|x|ᵖ)^(1/p) over each window: dx = sign(x)·|x|ᵖ⁻¹ times the sum of dy·y¹⁻ᵖ over the windows that see x; 0 where y is 0.</summary>
+    private static void NormPool(RuleContext context, Func<Value, Value> spread)
+    {
+        var graph = context.Graph;
+        var (x, y) = (context.X, context.Y);
+        var power = context.Node.GetInt("p", 2);
+        var dy = context.DY;
+        if (power != 1)
+        {
+            var scaled = power == 2 ? graph.Div(dy, y) : graph.Div(dy, graph.Pow(y, graph.Scalar(y.Type, power - 1)));
+            dy = graph.Masked(graph.Greater(y, 0), scaled);
+        }
+
+        var slope = power switch
+        {
+            1 => graph.Unary("Sign", x),
+            2 => x,
+            _ => graph.Mul(graph.Unary("Sign", x), graph.Pow(graph.Unary("Abs", x), graph.Scalar(x.Type, power - 1))),
+        };
+        context.Give(0, graph.Mul(spread(dy), slope));
+    }
+
+    /// <summary>Adds a number per window to all elements that the window sees.</summary>
+    private static Value Spread(RuleContext context, ConvolutionGeometry geometry, Value perWindow)
+    {
+        var graph = context.Graph;
+        var shape = context.X.Shape;
+        var outputs = context.Y.Shape[2..];
         var images = shape[0] * shape[1];
         long[] ones = [1, 1, .. Enumerable.Repeat(1L, geometry.Rank)];
-        var perWindow = Shapes.Count(share.Shape) == 1
-            ? graph.Mul(context.DY, share.Values[0])
-            : graph.Mul(context.DY, graph.Reals(context.X.Type, [1, 1, .. share.Shape], share.Values));
-
         var after = new long[geometry.Rank];
         var extra = new long[geometry.Rank];
         for (var i = 0; i < after.Length; i++)
@@ -76,7 +107,7 @@ internal static class PoolingRules
             [images, 1, .. shape.AsSpan(2)],
             node => node.SetInts("kernel_shape", geometry.Kernel).SetInts("strides", geometry.Strides).SetInts("dilations", geometry.Dilations)
                 .SetInts("pads", [.. geometry.Before, .. after]).SetInts("output_padding", extra));
-        context.Give(0, graph.Reshape(spread, shape));
+        return graph.Reshape(spread, shape);
     }
 
     /// <summary>One over the number of elements that each window averages: a product of one factor per axis.</summary>

@@ -52,12 +52,18 @@ internal static class QuantizationRules
         context.Give(1, Summed(context, graph.Mul(dy, steps), context.Input(1)));
     }
 
-    /// <summary>One number for all, or one for each index of an axis.</summary>
+    /// <summary>One number for all, one for each index of an axis, or one for each block along an axis.</summary>
     private static Value Along(RuleContext context, Value numbers, Value x)
     {
-        if (numbers.Shape.Length > 1 || context.Node.GetInt("block_size", 0) != 0)
+        if (BlockSize(context) is var size and not 0)
         {
-            throw context.Unsupported("quantization in blocks has no gradient rule");
+            // A number for each block of consecutive elements along one axis, the last of which may be cut short.
+            var graph = context.Graph;
+            var along = context.Axis("axis", 1);
+            var shape = numbers.Shape;
+            var repeated = graph.Expand(
+                graph.Reshape(numbers, [.. shape[..(along + 1)], 1, .. shape[(along + 1)..]]), [.. shape[..(along + 1)], size, .. shape[(along + 1)..]]);
+            return graph.Slice(graph.Reshape(repeated, Shapes.With(shape, along, shape[along] * size)), along, 0, x.Shape[along]);
         }
 
         var axis = context.Axis("axis", 1);
@@ -66,10 +72,22 @@ internal static class QuantizationRules
             : context.Graph.Reshape(numbers, [numbers.Shape[0], .. Enumerable.Repeat(1L, x.Shape.Length - axis - 1)]);
     }
 
+    private static long BlockSize(RuleContext context) => context.Node.GetInt("block_size", 0);
+
     private static Value Summed(RuleContext context, Value gradient, Value scale)
     {
         var graph = context.Graph;
         var axis = context.Axis("axis", 1);
+        if (BlockSize(context) is var size and not 0)
+        {
+            var blocks = scale.Shape[axis];
+            var after = new long[scale.Shape.Length];
+            after[axis] = (blocks * size) - gradient.Shape[axis];
+            var padded = graph.Pad(gradient, new long[after.Length], after);
+            var split = graph.Reshape(padded, [.. scale.Shape[..(axis + 1)], size, .. scale.Shape[(axis + 1)..]]);
+            return graph.Cast(graph.ReduceSum(split, [axis + 1], keep: false), scale.Type);
+        }
+
         long[] axes = [.. Shapes.Range(gradient.Shape.Length).Where(other => other != axis || Shapes.Count(scale.Shape) == 1)];
         return graph.Reshape(graph.Cast(graph.ReduceSum(gradient, axes), scale.Type), scale.Shape);
     }

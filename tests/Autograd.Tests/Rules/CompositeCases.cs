@@ -22,6 +22,12 @@ internal static class CompositeCases
         yield return ("RMSNormalization over two axes", () =>
             new OperatorCase("RMSNormalization", 23).Single().Real(2, 3, 2).Real(3, 2).With(node => node.SetInt("axis", 1)));
         yield return ("SimplifiedLayerNormalization", () => new OperatorCase("SimplifiedLayerNormalization").Single().Real(3, 4).Real(4));
+        yield return ("SimplifiedLayerNormalization with its deviation", () =>
+            new OperatorCase("SimplifiedLayerNormalization").Single().Real(3, 4).Real(4).WithOutputs(2));
+        yield return ("SkipLayerNormalization with its sum", () => new OperatorCase("SkipLayerNormalization", 17, Microsoft).Single()
+            .Real(2, 3, 4).Real(2, 3, 4).Real(4).Real(4).Real(4).WithSparseOutputs(0, 3));
+        yield return ("SkipSimplifiedLayerNormalization with its sum", () => new OperatorCase("SkipSimplifiedLayerNormalization", 17, Microsoft).Single()
+            .Real(2, 3, 4).Real(2, 3, 4).Real(4).WithSparseOutputs(0, 3));
         yield return ("SkipLayerNormalization", () => new OperatorCase("SkipLayerNormalization", 17, Microsoft).Single()
             .Real(2, 3, 4).Real(2, 3, 4).Real(4).Real(4).Real(4));
         yield return ("SkipSimplifiedLayerNormalization", () => new OperatorCase("SkipSimplifiedLayerNormalization", 17, Microsoft).Single()
@@ -35,6 +41,16 @@ internal static class CompositeCases
         yield return ("QuickGelu", () => new OperatorCase("QuickGelu", 17, Microsoft).Single().Real(3, 4));
         yield return ("FusedMatMul", () => new OperatorCase("FusedMatMul", 17, Microsoft).Single().Real(2, 3, 2).Real(2, 4, 3)
             .With(node => node.SetInt("transA", 1).SetInt("transB", 1).SetFloat("alpha", 0.5f)));
+        yield return ("MatMulNBits", () => new OperatorCase("MatMulNBits", 17, Microsoft).Single().Real(2, 32)
+            .Numbers(TensorElementType.UInt8, [.. Enumerable.Range(0, 48).Select(i => (double)(i * 37 % 256))], 3, 1, 16).FixedReal([0.1, 0.2, 0.15], 3)
+            .With(node => node.SetInt("K", 32).SetInt("N", 3).SetInt("bits", 4).SetInt("block_size", 32)));
+        yield return ("MatMulNBits with bias and accuracy level", () => new OperatorCase("MatMulNBits", 17, Microsoft).Single().Real(1, 2, 16)
+            .Numbers(TensorElementType.UInt8, [.. Enumerable.Range(0, 32).Select(i => (double)(i * 37 % 256))], 4, 1, 8).FixedReal([0.1, 0.2, 0.15, 0.3], 4)
+            .Missing().Missing().Real(4)
+            .With(node => node.SetInt("K", 16).SetInt("N", 4).SetInt("bits", 4).SetInt("block_size", 16).SetInt("accuracy_level", 1)));
+        yield return ("MatMulBnb4", () => new OperatorCase("MatMulBnb4", 17, Microsoft).Single().Real(2, 16)
+            .Numbers(TensorElementType.UInt8, [.. Enumerable.Range(0, 32).Select(i => (double)(i * 37 % 256))], 32).FixedReal([0.5, 0.7, 0.6, 0.9], 4)
+            .With(node => node.SetInt("K", 16).SetInt("N", 4).SetInt("block_size", 16).SetInt("quant_type", 1)));
         foreach (var mode in new[] { "DCR", "CRD" })
         {
             yield return ($"DepthToSpace {mode}", () => new OperatorCase("DepthToSpace").Real(1, 8, 2, 3).With(node => node.SetInt("blocksize", 2).SetString("mode", mode)));

@@ -27,7 +27,16 @@ internal static class ImageCases
         {
             yield return ($"MaxPool{name}", () => Windowed("MaxPool", [2, 2, 5, 6], null, false, write));
             yield return ($"AveragePool{name}", () => Windowed("AveragePool", [2, 2, 5, 6], null, true, write));
+            yield return ($"LpPool{name}", () => new OperatorCase("LpPool", 18).Single().Real(1, 2, 5, 6).SmallSteps().With(write));
         }
+
+        foreach (var power in new[] { 1, 3 })
+        {
+            yield return ($"LpPool of p {power}", () => new OperatorCase("LpPool", 18).Single().Real(1, 2, 4, 3).SmallSteps()
+                .With(node => node.SetInts("kernel_shape", 2, 2).SetInt("p", power)));
+        }
+
+        yield return ("GlobalLpPool", () => new OperatorCase("GlobalLpPool").Single().Real(2, 2, 3, 4));
 
         yield return ("MaxPool with dilation", () => Windowed("MaxPool", [1, 2, 6, 6], null, false, node => node.SetInts("kernel_shape", 2, 3).SetInts("dilations", 2, 2)));
         yield return ("AveragePool that counts pads", () => Windowed("AveragePool", [1, 2, 5, 6], null, true,

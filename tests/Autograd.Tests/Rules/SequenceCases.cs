@@ -42,6 +42,13 @@ internal static class SequenceCases
             .Real(2, 3).Real(1, 2, 1, 2).Real(1, 2, 1, 2).WithOutputs(3));
         yield return ("Attention with soft cap", () => new OperatorCase("Attention", 23).Single().Real(1, 1, 3, 4).Real(1, 1, 3, 4).Real(1, 1, 3, 4)
             .With(node => node.SetFloat("softcap", 0.8f)));
+        foreach (var mode in new[] { 0, 2, 3 })
+        {
+            yield return ($"Attention with its scores {mode}", () => new OperatorCase("Attention", 23).Single().Real(1, 2, 2, 3).Real(1, 2, 2, 3).Real(1, 2, 2, 3)
+                .Real(2, 2).With(node => node.SetInt("qk_matmul_output_mode", mode)).WithSparseOutputs(0, 3));
+        }
+
+        yield return ("GroupQueryAttention with smooth softmax", () => Grouped(false).With(node => node.SetInt("smooth_softmax", 1)));
         yield return ("Attention of com.microsoft", () => Heads(new OperatorCase("Attention", 17, Microsoft).Single().Real(1, 3, 4).Real(4, 12).Real(12), 2)
             .With(node => node.SetInt("unidirectional", 1)));
         yield return ("MultiHeadAttention", () => Heads(new OperatorCase("MultiHeadAttention", 17, Microsoft).Single().Real(1, 3, 4).Real(1, 2, 4).Real(1, 2, 4), 2));

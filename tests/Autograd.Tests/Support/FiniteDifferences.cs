@@ -124,7 +124,7 @@ internal static class FiniteDifferences
         graph.Initializer.AddRange(test.Parameters.Select(parameter => Tensors.Of(test.Type, parameter.Shape, parameter.Values, parameter.Name)));
         graph.Initializer.AddRange(test.Fixed);
         var node = test.Node.Clone();
-        node.Output.AddRange(Enumerable.Range(0, test.Outputs + test.UnusedOutputs).Select(i => $"y{i}"));
+        node.Output.AddRange(Enumerable.Range(0, test.Outputs + test.UnusedOutputs).Select(i => test.Present?.Contains(i) == false ? "" : $"y{i}"));
         graph.Node.Add(node);
         graph.Output.Add(new ValueInfoProto { Name = "y0" });
         var model = OnnxModel.Parse(Google.Protobuf.MessageExtensions.ToByteArray(bare));
@@ -133,7 +133,7 @@ internal static class FiniteDifferences
         graph = model.Graph;
         graph.Output.Clear();
         var sum = "";
-        foreach (var output in node.Output.Take(test.Outputs).Where(output => values[output].Type == test.Type))
+        foreach (var output in node.Output.Take(test.Outputs).Where(output => output.Length > 0 && values[output].Type == test.Type))
         {
             var shape = values[output].Shape;
             graph.Initializer.Add(Tensors.Of(test.Type, shape, Tensors.Spread(Tensors.Count(shape), -1.1, 1.9, 77), $"{output}_weight"));

@@ -102,6 +102,16 @@ internal sealed class OperatorCase
 
     public double StepScale { get; private set; } = 1;
 
+    /// <summary>Only some of the outputs.</summary>
+    public OperatorCase WithSparseOutputs(params int[] indices)
+    {
+        Present = [.. indices];
+        return WithOutputs(indices.Max() + 1);
+    }
+
+    /// <summary>The outputs that the node has, where it lacks some in between.</summary>
+    public HashSet<int>? Present { get; private set; }
+
     /// <summary>Outputs that the operator must have but that the loss does not read.</summary>
     public OperatorCase WithUnusedOutputs(int count)
     {

@@ -13,6 +13,7 @@ internal static class Tensors
         TensorElementType.Float => TensorFactory.FromSingles(name, shape, Array.ConvertAll(values, value => (float)value)),
         TensorElementType.Int64 => TensorFactory.FromInt64s(name, shape, Array.ConvertAll(values, value => (long)value)),
         TensorElementType.Int32 => TensorFactory.Raw(name, type, shape, MemoryMarshal.AsBytes<int>(Array.ConvertAll(values, value => (int)value))),
+        TensorElementType.UInt8 => TensorFactory.Raw(name, type, shape, Array.ConvertAll(values, value => (byte)value)),
         TensorElementType.Bool => TensorFactory.Raw(name, type, shape, Array.ConvertAll(values, value => value == 0 ? (byte)0 : (byte)1)),
         _ => throw new NotSupportedException($"The test does not write {type}."),
     };
