@@ -4,7 +4,7 @@ namespace OrtZero.EndToEnd;
 
 /// <summary>
 /// With randomness.deterministic the trained model is the same file for any number of ranks, stage, thread count and bucket size,
-/// straight through or killed and resumed on another number of ranks. A few cells of the matrix; all of them by scripts/exactness.
+/// with and without recompute, straight through or killed and resumed on another number of ranks. A few cells of the matrix; all of them by scripts/exactness.
 /// </summary>
 public sealed class ExactnessTests
 {
@@ -17,9 +17,9 @@ public sealed class ExactnessTests
             ?
             [
                 new(model, 2, 1, 2, true), new(model, 1, 2, 2, false), new(model, 0, 4, 1, true), new(model, 1, 4, 1, true), new(model, 2, 4, 1, true),
-                new(model, 3, 4, 1, true), new(model, 2, 2, 1, false, ResumedOn: 4),
+                new(model, 3, 4, 1, true), new(model, 2, 2, 1, false, ResumedOn: 4), new(model, 3, 2, 1, true, Recompute: true), new(model, 0, 1, 1, false, Recompute: true),
             ]
-            : [new(model, 1, 1, 2, false), new(model, 3, 2, 1, true)];
+            : [new(model, 1, 1, 2, false), new(model, 3, 2, 1, true), new(model, 0, 1, 1, false, Recompute: true)];
         var reference = new ExactnessCell(model, 0, 1, 1, false).Train();
 
         Assert.All(cells, cell => Assert.True(cell.Train() == reference, $"{cell} is different."));

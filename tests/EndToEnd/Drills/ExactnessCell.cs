@@ -6,22 +6,25 @@ namespace OrtZero.EndToEnd.Drills;
 /// <param name="Model">vlm or gpt_nano.</param>
 /// <param name="Stage">The ZeRO stage.</param>
 /// <param name="Ranks">The number of ranks.</param>
-/// <param name="Threads">Threads of a rank inside an operator.</param>
+/// <param name="Threads">Threads asked for by execution.intra_op_threads; randomness.deterministic runs on one whatever it says.</param>
 /// <param name="SmallBuckets">Whether every tensor is a bucket of its own, or all are one.</param>
 /// <param name="ResumedOn">The number of ranks it goes on with after it was killed half way; null when it was not.</param>
-internal sealed record ExactnessCell(string Model, int Stage, int Ranks, int Threads, bool SmallBuckets, int? ResumedOn = null)
+/// <param name="Recompute">Whether activations are computed again in the backward pass: of vlm layer by layer, of gpt_nano all that can be.</param>
+internal sealed record ExactnessCell(
+    string Model, int Stage, int Ranks, int Threads, bool SmallBuckets, int? ResumedOn = null, bool Recompute = false)
 {
     public const int Updates = 20;
     public const int MicroBatchesPerUpdate = 8;
 
-    /// <summary>All cells of a model.</summary>
+    /// <summary>All cells of a model. Those that recompute ask for one thread only, as two end in the very same run.</summary>
     public static IEnumerable<ExactnessCell> All(string model) =>
+        from recompute in (bool[])[false, true]
         from resumed in (bool[])[false, true]
         from ranks in (int[])[1, 2, 4, 8]
         from stage in (int[])[0, 1, 2, 3]
-        from threads in (int[])[1, 2]
+        from threads in recompute ? (int[])[1] : [1, 2]
         from small in (bool[])[true, false]
-        select new ExactnessCell(model, stage, ranks, threads, small, resumed ? (ranks == 8 ? 1 : 2 * ranks) : null);
+        select new ExactnessCell(model, stage, ranks, threads, small, resumed ? (ranks == 8 ? 1 : 2 * ranks) : null, recompute);
 
     /// <summary>Trains it.</summary>
     /// <returns>SHA-256 of the trained model.</returns>
@@ -36,6 +39,11 @@ internal sealed record ExactnessCell(string Model, int Stage, int Ranks, int Thr
             .With("execution.intra_op_threads", $"{Threads}")
             .With("coordinator.address", "\"none\"")
             .With("log.interval", "8");
+        if (Recompute)
+        {
+            job.With("graph.recompute", Model == "vlm" ? """{ "layers": ["/layers.*/", "/visual_encoder/"] }""" : """{ "memory_budget": "1KiB" }""");
+        }
+
         if (ResumedOn is { } others)
         {
             KillHalfWay(job);
