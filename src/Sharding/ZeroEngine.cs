@@ -260,7 +260,7 @@ public sealed partial class ZeroEngine : IDisposable
             {
                 // Graphs that gather in one order share the buffers and the thread.
                 _gatherers[index] = Array.Find(_gatherers[..index], other => other.Order.SequenceEqual(orders[index]))
-                    ?? new ParameterGatherer(Plan, _parameters, Communicator, orders[index], _options.OverlapComm ? _options.PrefetchElements : null);
+                    ?? new ParameterGatherer(Plan, _parameters, Communicator, orders[index], _options.OverlapComm ? _options.PrefetchElements : null) { Trace = Trace };
             }
 
             _gatherer = _gatherers[0];
@@ -300,7 +300,7 @@ public sealed partial class ZeroEngine : IDisposable
     {
         CheckSettings(settings);
         _gradients.Finish();
-        var norm = Math.Sqrt(_norm.SumOfSquares(_gradients)) / settings.GradientDivisor;
+        var norm = Math.Sqrt(_norm.SumOfSquares(_gradients, Trace)) / settings.GradientDivisor;
         if (!double.IsFinite(norm))
         {
             _gradients.Release();
@@ -377,57 +377,6 @@ public sealed partial class ZeroEngine : IDisposable
         foreach (var bucket in Plan.Buckets.Where(bucket => Communicator.Size > 1 && bucket.Offset >= Plan.SharedOffset))
         {
             GatherParameters(Communicator, bucket.Index);
-        }
-    }
-
-    private void Update(in UpdateSettings settings, float gradientScale)
-    {
-        _optimizer.Begin(settings, gradientScale);
-        var gather = Stage > 0 && Communicator.Size > 1;
-        var pipeline = gather ? _gradients.Pipeline : null;
-        pipeline?.Start(_gatherOverlapped);
-        for (var bucket = 0; bucket < Plan.Buckets.Count; bucket++)
-        {
-            _optimizer.UpdateBucket(bucket);
-            if (pipeline is not null)
-            {
-                pipeline.MarkReady(bucket);
-            }
-            else if (gather)
-            {
-                GatherUpdated(Communicator, bucket);
-            }
-        }
-
-        pipeline?.Complete();
-    }
-
-    private void GatherParameters(ICommunicator communicator, int index)
-    {
-        var bucket = Plan.Buckets[index];
-        communicator.Label("parameters", index);
-        communicator.AllGather(ParameterSpan(bucket.Offset, (int)bucket.Length));
-        communicator.Label(null);
-    }
-
-    private void CheckSettings(in UpdateSettings settings)
-    {
-        if (!double.IsFinite(settings.GradientDivisor) || settings.GradientDivisor <= 0)
-        {
-            throw new ArgumentException($"The gradient divisor is {settings.GradientDivisor}: it must be positive and finite.", nameof(settings));
-        }
-
-        if (settings.MaxNorm is { } maxNorm && !(maxNorm > 0))
-        {
-            throw new ArgumentException($"clip_grad.max_norm is {maxNorm}: it must be positive, or absent not to clip.", nameof(settings));
-        }
-
-        if (settings.LearningRates.Count != Groups.Groups.Count || settings.WeightDecays.Count != Groups.Groups.Count
-            || (settings.Momenta is { } momenta && momenta.Count != Groups.Groups.Count))
-        {
-            throw new ArgumentException(
-                $"There are {Groups.Groups.Count} parameter groups but {settings.LearningRates.Count} learning rates and {settings.WeightDecays.Count} weight decays: give one of each per group.",
-                nameof(settings));
         }
     }
 }

@@ -72,6 +72,7 @@ internal static class CommandLine
         root.Subcommands.Add(CheckpointCommands.Inspect());
         root.Subcommands.Add(CheckpointCommands.Export());
         root.Subcommands.Add(DoctorCommand.Create());
+        root.Subcommands.Add(TraceCommand.Create());
         return root;
     }
 

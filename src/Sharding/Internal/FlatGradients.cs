@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using OrtZero.Kernels;
 using OrtZero.Mpi;
 using OrtZero.Runtime;
@@ -142,6 +143,7 @@ internal sealed class FlatGradients : GradientReducer
     {
         var bucket = Plan.Buckets[index];
         var values = Span(bucket.Offset, (int)bucket.Length);
+        var started = Stopwatch.GetTimestamp();
         ranks.Label("gradients", index);
         ranks.ReduceScatter(values, _wire);
         if (_gather)
@@ -150,5 +152,6 @@ internal sealed class FlatGradients : GradientReducer
         }
 
         ranks.Label(null);
+        Trace?.Add(TraceActivity.Reduce, started, index);
     }
 }

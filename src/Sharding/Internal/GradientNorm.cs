@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using OrtZero.Kernels;
 using OrtZero.Mpi;
 
@@ -27,16 +28,23 @@ internal sealed class GradientNorm
     }
 
     /// <summary>The sum of squares of everything in the reduced gradients. Collective.</summary>
-    public double SumOfSquares(GradientReducer gradients)
+    public double SumOfSquares(GradientReducer gradients, StepTrace? trace = null)
     {
         for (var index = 0; index < _owned.Length; index++)
         {
             SumBlocks(gradients.Span(_owned[index].FlatOffset, _owned[index].Length), _sums.Own(index));
         }
 
+        var started = Stopwatch.GetTimestamp();
         _communicator.Label("gradient norm");
         _sums.Gather();
         _communicator.Label(null);
+        if (_communicator.Size > 1)
+        {
+            trace?.Add(TraceActivity.Norm, started);
+            trace?.Add(TraceActivity.Wait, started);
+        }
+
         var total = 0.0;
         for (var parameter = 0; parameter < _counted.Length; parameter++)
         {

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using OrtZero.Mpi;
 
 namespace OrtZero.Sharding.Internal;
@@ -59,6 +60,9 @@ internal abstract class GradientReducer : IDisposable
 
     /// <summary>The communicator that only the thread may use.</summary>
     public ICommunicator? OverlapCommunicator { get; }
+
+    /// <summary>Where reductions and waits for them are recorded; null: nowhere.</summary>
+    public StepTrace? Trace { get; set; }
 
     protected PartitionPlan Plan { get; }
 
@@ -159,7 +163,9 @@ internal abstract class GradientReducer : IDisposable
             ThrowIfGradientMissing(_writtenInUpdate, _update);
         }
 
+        var started = Stopwatch.GetTimestamp();
         Complete();
+        Trace?.Add(TraceActivity.Wait, started);
         State = Phase.Reduced;
     }
 

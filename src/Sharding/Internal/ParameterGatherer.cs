@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.ExceptionServices;
 using OrtZero.Mpi;
 
@@ -49,6 +50,9 @@ internal sealed class ParameterGatherer : IDisposable
         }
     }
 
+    /// <summary>Where gathers and waits for them are recorded; null: nowhere.</summary>
+    public StepTrace? Trace { get; set; }
+
     /// <summary>The bytes of the buffers.</summary>
     public long ByteLength => _ring.ByteLength;
 
@@ -97,6 +101,7 @@ internal sealed class ParameterGatherer : IDisposable
             }
         }
 
+        var started = Stopwatch.GetTimestamp();
         if (_thread is null)
         {
             Gather(position);
@@ -105,6 +110,8 @@ internal sealed class ParameterGatherer : IDisposable
         {
             WaitFor(position);
         }
+
+        Trace?.Add(TraceActivity.Wait, started, _order[position]);
 
         _ring.Span(_offsets[position], target.Length).CopyTo(target);
         lock (_gate)
@@ -185,6 +192,7 @@ internal sealed class ParameterGatherer : IDisposable
 
     private void Gather(int position)
     {
+        var started = Stopwatch.GetTimestamp();
         var planned = _plan.Parameters[_order[position]];
         var first = _plan.BucketAt(planned.Offset);
         var last = _plan.BucketAt(planned.Offset + planned.Length - 1);
@@ -193,6 +201,8 @@ internal sealed class ParameterGatherer : IDisposable
             var bucket = _plan.Buckets[index];
             _parameters.Gather(_communicator, bucket, _ring.Span(_offsets[position] + bucket.Offset - planned.Offset, (int)bucket.Length));
         }
+
+        Trace?.Add(TraceActivity.GatherParameter, started, _order[position]);
     }
 
     private void Loop()

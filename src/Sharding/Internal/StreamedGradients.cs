@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using OrtZero.Mpi;
 using OrtZero.Runtime;
 
@@ -21,7 +22,6 @@ internal sealed class StreamedGradients : GradientReducer
     internal const int PooledBuckets = 3;
 
     private readonly object _gate = new();
-    private readonly bool _tree;
     private readonly WireFormat _wire;
     private readonly ShardSum _sum;
     private readonly AlignedBuffer? _all;
@@ -44,7 +44,6 @@ internal sealed class StreamedGradients : GradientReducer
     public StreamedGradients(PartitionPlan plan, ICommunicator communicator, bool gather, bool overlap, bool tree, WireFormat wire, bool[] expected)
         : base(plan, communicator, overlap, expected, wantsAllEachTime: true)
     {
-        _tree = tree;
         _wire = wire;
         _sum = new ShardSum(plan.ShardElements, tree);
         _filling = new AlignedBuffer?[plan.Buckets.Count];
@@ -149,7 +148,15 @@ internal sealed class StreamedGradients : GradientReducer
     }
 
     // The rounds of two micro-batches must not mix: the next writes to other partial sums.
-    private void EndRound() => Pipeline?.Complete();
+    private void EndRound()
+    {
+        if (Pipeline is not null)
+        {
+            var started = Stopwatch.GetTimestamp();
+            Pipeline.Complete();
+            Trace?.Add(TraceActivity.Wait, started);
+        }
+    }
 
     private AlignedBuffer Filling(int bucket)
     {
@@ -166,11 +173,19 @@ internal sealed class StreamedGradients : GradientReducer
 
     private AlignedBuffer Rent()
     {
+        var started = Stopwatch.GetTimestamp();
+        var waited = false;
         while (_free.Count == 0 && _allocated >= PooledBuckets && Pipeline is { IsWorking: true })
         {
             // A round's last news may come between the test and the wait; looking again after a moment needs no second lock.
             Monitor.Wait(_gate, TimeSpan.FromMilliseconds(5));
             Pipeline.ThrowIfFailed();
+            waited = true;
+        }
+
+        if (waited)
+        {
+            Trace?.Add(TraceActivity.Wait, started);
         }
 
         if (_free.TryPop(out var buffer))
@@ -195,7 +210,9 @@ internal sealed class StreamedGradients : GradientReducer
         {
             while (_nextInline < MissingInBucket.Length && Volatile.Read(ref MissingInBucket[_nextInline]) == 0)
             {
+                var started = Stopwatch.GetTimestamp();
                 Reduce(Communicator, _nextInline++);
+                Trace?.Add(TraceActivity.Wait, started);
             }
         }
     }
@@ -211,6 +228,7 @@ internal sealed class StreamedGradients : GradientReducer
         var bucket = Plan.Buckets[index];
         var values = buffer.Span<float>(0, (int)bucket.Length);
         var piece = (int)bucket.PieceLength;
+        var started = Stopwatch.GetTimestamp();
         ranks.Label("gradients", index);
         if (_received is null)
         {
@@ -226,6 +244,7 @@ internal sealed class StreamedGradients : GradientReducer
         }
 
         ranks.Label(null);
+        Trace?.Add(TraceActivity.Reduce, started, index);
         lock (_gate)
         {
             _filling[index] = null;

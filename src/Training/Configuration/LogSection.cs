@@ -12,6 +12,10 @@ public sealed record LogSection
     /// <summary>Whether TensorBoard event files are written to work_dir/tensorboard. Default: false.</summary>
     public bool Tensorboard { get; init; }
 
+    /// <summary>Whether each rank writes work_dir/trace/rank-N.json at the end of the run: what it computed and communicated when, as a
+    /// Chrome trace. Default: false.</summary>
+    public bool Trace { get; init; }
+
     /// <summary>Whether work_dir/metrics.jsonl is written. Default: true.</summary>
     public bool Jsonl { get; init; } = true;
 }

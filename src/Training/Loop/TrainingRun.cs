@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 using OrtZero.Mpi;
+using OrtZero.Sharding;
 using OrtZero.Training.Internal;
 
 namespace OrtZero.Training;
@@ -112,6 +113,7 @@ public sealed class TrainingRun : IDisposable
     /// <returns>How it went; equal on every rank but for memory and times.</returns>
     public RunSummary Execute(CancellationToken stop)
     {
+        _trainer.Engine.Trace = _configuration.Log.Trace ? new StepTrace(_communicator) : null;
         Tell(observer => observer.Started(Description));
         TellPhase();
         var outcome = RunOutcome.Completed;
@@ -316,6 +318,7 @@ public sealed class TrainingRun : IDisposable
 
         var started = Stopwatch.GetTimestamp();
         _validation = evaluator.Evaluate(_iteration, _plan.EpochOf(_iteration - 1) + 1);
+        _trainer.Engine.Trace?.Add(TraceActivity.Validation, started);
         _folder!.Write(_validation);
         _measured["loss"] = _validation.Loss;
         if (_validation is { Metric: { } name, Value: { } value })
@@ -332,11 +335,13 @@ public sealed class TrainingRun : IDisposable
     {
         var started = Stopwatch.GetTimestamp();
         _checkpoints.Begin(_iteration, _schedule.FollowsMetrics ? _schedule.SaveState() : null);
+        _trainer.Engine.Trace?.Add(TraceActivity.Checkpoint, started);
         _meter.Exclude(Stopwatch.GetElapsedTime(started));
     }
 
     private RunSummary Finish(RunOutcome outcome)
     {
+        _trainer.Engine.Trace?.Write(Path.Combine(_configuration.WorkDir, "trace", $"rank-{_communicator.Rank}.json"));
         var model = outcome == RunOutcome.Completed ? _folder!.ModelPath : null;
         var summary = new RunSummary
         {

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 using OrtZero.Mpi;
 using OrtZero.Onnx;
@@ -76,10 +77,14 @@ internal sealed class Trainer : IDisposable
     /// <summary>Runs one micro-batch: its gradients go into the update, its loss is returned with what it is to be divided by.</summary>
     internal MicroBatchLoss RunMicroBatch(int epoch, int positionInEpoch, bool first, bool last)
     {
+        var started = Stopwatch.GetTimestamp();
         var bucket = _materials.Sampler.Indices(epoch, positionInEpoch, _samples);
         _inputs[bucket].Fill(_samples);
+        Engine.Trace?.Add(TraceActivity.Data, started);
         Engine.BeginMicroBatch(first, last, bucket);
+        var running = Stopwatch.GetTimestamp();
         var loss = _sessions[bucket].Run();
+        Engine.Trace?.Add(TraceActivity.Run, running);
         States.Advance();
         return loss;
     }
