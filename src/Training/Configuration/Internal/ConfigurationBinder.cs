@@ -8,7 +8,7 @@ namespace OrtZero.Training.Internal;
 /// Turns JSON nodes into the sections that <see cref="TrainingConfiguration"/> is made of, and every value that does not fit
 /// into a sentence. Nothing is coerced: a string is never read as a number nor a fraction as a whole number.
 /// </summary>
-internal sealed class ConfigurationBinder(string folder, ConfigurationProblems problems)
+internal sealed partial class ConfigurationBinder(string folder, ConfigurationProblems problems)
 {
     private const int MostListed = 20;
 
@@ -184,73 +184,6 @@ internal sealed class ConfigurationBinder(string folder, ConfigurationProblems p
             // A path with a null character is the one thing Path.GetFullPath refuses.
             return Mistyped(node, path, $"a string such as {SpecialForms.Example(type)}");
         }
-    }
-
-    private Betas? ReadBetas(LimitsAttribute? limits, ConfigurationNode node, string path)
-    {
-        if (node.Kind != JsonValueKind.Array || node.Items.Count != 2)
-        {
-            Mistyped(node, path, "a list of two numbers such as [0.9, 0.999]");
-            return null;
-        }
-
-        var first = Number(limits, node.Items[0], $"{path}.0");
-        var second = Number(limits, node.Items[1], $"{path}.1");
-        return first is null || second is null ? null : new Betas(first.Value, second.Value);
-    }
-
-    private PerGroup? ReadPerGroup(LimitsAttribute? limits, ConfigurationNode node, string path)
-    {
-        if (node.Kind == JsonValueKind.Array && node.Items.Count > 0)
-        {
-            var numbers = node.Items.Select((item, index) => Number(limits, item, $"{path}.{index}")).ToList();
-            return numbers.Contains(null) ? null : new PerGroup([.. numbers.Select(number => number!.Value)], true);
-        }
-
-        if (node.Kind != JsonValueKind.Number)
-        {
-            Mistyped(node, path, "a number, or a list with one number for each group");
-            return null;
-        }
-
-        return Number(limits, node, path) is { } value ? PerGroup.FromDouble(value) : null;
-    }
-
-    private Epsilons? ReadEpsilons(LimitsAttribute? limits, ConfigurationNode node, string path)
-    {
-        if (node.Kind == JsonValueKind.Number)
-        {
-            return Number(limits, node, path) is { } number ? new Epsilons(number, null) : null;
-        }
-
-        if (node.Kind != JsonValueKind.Array || node.Items.Count != 2)
-        {
-            Mistyped(node, path, "a number such as 1e-8, or for Adafactor a list of two such as [null, 1e-3]");
-            return null;
-        }
-
-        var isDefault = node.Items[0].Kind == JsonValueKind.Null;
-        var first = isDefault ? null : Number(limits, node.Items[0], $"{path}.0");
-        var second = Number(limits, node.Items[1], $"{path}.1");
-        return second is null || (first is null && !isDefault) ? null : new Epsilons(first, second);
-    }
-
-    private LossScaleSection? ReadLossScale(ConfigurationNode node, string path)
-    {
-        if (node is { Kind: JsonValueKind.String, Text: "dynamic" })
-        {
-            return new LossScaleSection();
-        }
-
-        if (node.Kind != JsonValueKind.Number)
-        {
-            Mistyped(node, path, "\"dynamic\", a number or an object such as {\"init_scale\": 65536}");
-            return null;
-        }
-
-        return Number(new LimitsAttribute { Above = 0 }, node, path) is { } scale
-            ? new LossScaleSection { InitScale = scale, Dynamic = false }
-            : null;
     }
 
     private double? Number(LimitsAttribute? limits, ConfigurationNode node, string path)
