@@ -4,14 +4,18 @@ namespace OrtZero.Sharding;
 
 /// <summary>The bytes of model state one rank holds. With Ψ parameters in float32 and N ranks: 4Ψ + 4Ψ + 8Ψ at stage 0,
 /// 4Ψ + 4Ψ + 8Ψ/N at stage 1, 4Ψ + 4Ψ/N + 8Ψ/N at stage 2, 16Ψ/N at stage 3 (Rajbhandari et al.,
-/// ZeRO, 2020, with float32 throughout), plus padding and, at stage 3, the parameters that stay whole.</summary>
+/// ZeRO, 2020, with float32 throughout), plus padding and, at stage 3, the parameters that stay whole. A moving average takes 4Ψ/N more at
+/// every stage.</summary>
 /// <param name="Parameters">Bytes of the parameters.</param>
 /// <param name="Gradients">Bytes of the gradients.</param>
 /// <param name="OptimizerState">Bytes of the optimizer's moments.</param>
 public readonly record struct ModelStateMemory(long Parameters, long Gradients, long OptimizerState)
 {
-    /// <summary>The sum of the three.</summary>
-    public long Total => Parameters + Gradients + OptimizerState;
+    /// <summary>Bytes of the moving average of the parameters; 0 where none is kept.</summary>
+    public long Average { get; init; }
+
+    /// <summary>The sum of the four.</summary>
+    public long Total => Parameters + Gradients + OptimizerState + Average;
 
     /// <summary>What a rank will hold under a plan and an optimizer, without allocating it.</summary>
     /// <param name="plan">The layout.</param>

@@ -13,19 +13,20 @@ public static class ShardingForecast
     /// <param name="worldSize">The number of ranks, at least 1.</param>
     /// <param name="options">Bucket sizes and the like; the stage is not looked at.</param>
     /// <param name="microBatches">Micro-batches of a rank in one update, at least 1.</param>
+    /// <param name="keepsAverage">Whether a moving average of the parameters is kept.</param>
     /// <exception cref="ShardingException">Graph and groups disagree about a parameter.</exception>
     public static IReadOnlyList<StageForecast> Of(
-        TrainingGraph graph, ParameterGroupTable groups, int worldSize, ZeroOptions options, int microBatches)
+        TrainingGraph graph, ParameterGroupTable groups, int worldSize, ZeroOptions options, int microBatches, bool keepsAverage = false)
     {
         ArgumentNullException.ThrowIfNull(graph);
         ArgumentNullException.ThrowIfNull(groups);
         ArgumentNullException.ThrowIfNull(options);
         ArgumentOutOfRangeException.ThrowIfLessThan(worldSize, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(microBatches, 1);
-        return [.. Enumerable.Range(0, 4).Select(stage => AtStage(graph, groups, worldSize, options with { Stage = stage }, microBatches))];
+        return [.. Enumerable.Range(0, 4).Select(stage => AtStage(graph, groups, worldSize, options with { Stage = stage }, microBatches, keepsAverage))];
     }
 
-    private static StageForecast AtStage(TrainingGraph graph, ParameterGroupTable groups, int worldSize, ZeroOptions options, int microBatches)
+    private static StageForecast AtStage(TrainingGraph graph, ParameterGroupTable groups, int worldSize, ZeroOptions options, int microBatches, bool keepsAverage)
     {
         var stage = options.Stage;
         var plan = PartitionPlan.Create(graph, worldSize, options);
@@ -34,7 +35,7 @@ public static class ShardingForecast
         var order = plan.SharedOffset > 0 ? GatherParamPass.Attach(attached, plan, options.MaxReuseDistance, ZeroEngine.OperatorDomain) : [];
 
         // Rank 0, whose pieces are never padding alone.
-        var memory = ModelStateMemory.Estimate(plan, stage, groups, rank: 0);
+        var memory = ModelStateMemory.Estimate(plan, stage, groups, rank: 0) with { Average = keepsAverage ? plan.ShardElements * sizeof(float) : 0 };
         var streamed = stage >= 2 || options.Deterministic;
         if (options.Deterministic)
         {

@@ -125,7 +125,7 @@ public sealed partial class ZeroEngine : IDisposable
 
     /// <summary>The bytes of model state this rank has allocated so far. Accumulating deterministically needs another shard of
     /// gradients for every doubling of the micro-batches of an update beyond two.</summary>
-    public ModelStateMemory Memory => new(_parameters.ByteLength, _gradients.ByteLength, _optimizer.ByteLength);
+    public ModelStateMemory Memory => new(_parameters.ByteLength, _gradients.ByteLength, _optimizer.ByteLength) { Average = _average?.ByteLength ?? 0 };
 
     /// <summary>The bytes of buffers for buckets on their way between ranks, allocated so far.</summary>
     public long TransitBytes => _gradients.TransitBytes + _gatherers.Distinct().Sum(gatherer => gatherer.ByteLength);
@@ -362,6 +362,7 @@ public sealed partial class ZeroEngine : IDisposable
         if (DisposeGatherers() & _gradients.TryDispose())
         {
             _optimizer.Dispose();
+            _average?.Dispose();
             _parameters.Dispose();
         }
     }

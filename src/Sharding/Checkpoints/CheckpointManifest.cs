@@ -36,6 +36,9 @@ public sealed record CheckpointManifest
     /// <summary>The optimizer and its states. Null in checkpoints of the first version, which had AdamW only.</summary>
     public CheckpointOptimizer? Optimizer { get; init; }
 
+    /// <summary>How many times the moving average was moved that the shards hold as "average". Null: they hold none.</summary>
+    public long? AverageUpdates { get; init; }
+
     /// <summary>Every parameter.</summary>
     public required IReadOnlyList<CheckpointParameter> Parameters { get; init; }
 

@@ -63,6 +63,10 @@ public sealed class CheckpointReader : IDisposable
         return values;
     }
 
+    /// <summary>The whole moving average of a parameter, in row-major order; for a checkpoint with <see cref="CheckpointManifest.AverageUpdates"/>.</summary>
+    /// <exception cref="CheckpointException">The checkpoint has no such parameter or no average of it.</exception>
+    public float[] ReadAverage(string name) => ReadState(CheckpointContent.Average, name);
+
     /// <summary>The whole of an element-wise optimizer state of a parameter, in row-major order.</summary>
     /// <param name="state">One of the manifest's <see cref="CheckpointOptimizer.States"/>.</param>
     /// <param name="name">The parameter.</param>
@@ -98,7 +102,7 @@ public sealed class CheckpointReader : IDisposable
                     for (var position = 0L; position < length; position += Chunk)
                     {
                         var part = values.AsSpan(0, (int)Math.Min(Chunk, length - position));
-                        Read(CheckpointContent.Parameters, parameter.Name, position, part);
+                        Read(Manifest.AverageUpdates is null ? CheckpointContent.Parameters : CheckpointContent.Average, parameter.Name, position, part);
                         stream.Write(MemoryMarshal.AsBytes(part));
                     }
                 });

@@ -11,6 +11,9 @@ internal static class CheckpointContent
     /// <summary>What stands before the name of a parameter's own elements.</summary>
     public const string Parameters = "parameters";
 
+    /// <summary>What stands before the name of a parameter's moving average.</summary>
+    public const string Average = "average";
+
     /// <summary>The name of a range's tensor in a shard: "parameters/NAME", with "[start:end]" when it is not the whole tensor, and
     /// the name of the state in place of "parameters" for optimizer state.</summary>
     public static string Key(string tensor, CheckpointRange range, bool whole) => whole
@@ -32,6 +35,11 @@ internal static class CheckpointContent
             var range = new CheckpointRange { Parameter = planned.Name, Start = stretch.Start, Length = stretch.Length };
             ranges.Add(range);
             pieces.Add(Piece(Parameters, range, planned, (position, count) => engine.ParameterSpan(stretch.FlatOffset + position, count)));
+            if (engine.HasAverage)
+            {
+                pieces.Add(Piece(Average, range, planned, (position, count) => engine.AverageSpan(stretch.ShardOffset + position, count)));
+            }
+
             for (var index = 0; index < states.Count; index++)
             {
                 var state = index;
@@ -87,6 +95,7 @@ internal static class CheckpointContent
             Version = CheckpointManifest.CurrentVersion,
             Step = step,
             Updates = engine.Updates,
+            AverageUpdates = engine.HasAverage ? engine.AverageUpdates : null,
             WorldSize = engine.Communicator.Size,
             Stage = engine.Stage,
             Optimizer = new CheckpointOptimizer { Type = engine.Optimizer.Type, States = StatesOf(engine) },
@@ -142,6 +151,7 @@ internal static class CheckpointContent
             reader.Read(Parameters, settings.Name, range.Start, engine.ParameterSpan(range.FlatOffset, range.Length));
         }
 
+        RestoreAverage(reader, engine);
         var states = engine.Optimizer.StateNames;
         foreach (var range in engine.Stage > 0 ? engine.OwnedRanges.Select(owned => owned.Range) : engine.Plan.AllRanges())
         {
@@ -164,6 +174,25 @@ internal static class CheckpointContent
         foreach (var state in engine.Optimizer.TensorStates)
         {
             reader.ReadTensorState(state.Name, engine.Plan.Parameters[state.Parameter].Name, state.Values);
+        }
+    }
+
+    // A checkpoint without an average leaves it to begin with the parameters.
+    private static void RestoreAverage(CheckpointReader reader, ZeroEngine engine)
+    {
+        if (!engine.HasAverage)
+        {
+            return;
+        }
+
+        engine.BeginAverage();
+        if (reader.Manifest.AverageUpdates is { } updates)
+        {
+            engine.AverageUpdates = updates;
+            foreach (var (range, settings) in engine.OwnedRanges)
+            {
+                reader.Read(Average, settings.Name, range.Start, engine.AverageSpan(range.ShardOffset, range.Length));
+            }
         }
     }
 
@@ -207,7 +236,7 @@ internal static class CheckpointContent
             }
             else
             {
-                merged.Add(new Stretch(range.Parameter, range.Start, range.Length, range.FlatOffset));
+                merged.Add(new Stretch(range.Parameter, range.Start, range.Length, range.FlatOffset, range.ShardOffset));
             }
         }
 
@@ -235,5 +264,5 @@ internal static class CheckpointContent
             }
         });
 
-    private readonly record struct Stretch(int Parameter, long Start, long Length, long FlatOffset);
+    private readonly record struct Stretch(int Parameter, long Start, long Length, long FlatOffset, long ShardOffset);
 }
