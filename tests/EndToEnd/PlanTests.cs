@@ -24,6 +24,22 @@ public sealed class PlanTests
     }
 
     [Fact]
+    public void An_average_counts_with_what_a_rank_keeps_of_it()
+    {
+        using var job = Job.Vlm();
+        var without = Plan(job, "--world-size", "4").GetProperty("stages").EnumerateArray().ToList();
+        var with = Plan(job, "--world-size", "4", "--set", "ema={}").GetProperty("stages").EnumerateArray().ToList();
+
+        foreach (var (first, second) in without.Zip(with))
+        {
+            Assert.Equal(0, first.GetProperty("average_bytes").GetInt64());
+            // Padding differs among stages.
+            Assert.InRange(4.0 * Bytes(second, "average_bytes") / Bytes(without[0], "parameter_bytes"), 0.95, 1.05);
+            Assert.Equal(Bytes(second, "average_bytes"), Bytes(second, "total_bytes") - Bytes(first, "total_bytes"));
+        }
+    }
+
+    [Fact]
     public void Any_number_of_ranks_can_be_asked_for()
     {
         using var job = Job.Vlm();

@@ -84,6 +84,7 @@ internal static class PlanCommand
             ParameterBytes = stage.ModelState.Parameters,
             GradientBytes = stage.ModelState.Gradients,
             OptimizerBytes = stage.ModelState.OptimizerState,
+            AverageBytes = stage.ModelState.Average,
             stage.BufferBytes,
             stage.ActivationBytes,
             stage.TotalBytes,
@@ -117,12 +118,14 @@ internal static class PlanCommand
 
         console.Write(groups);
         console.WriteLine($"Bytes on each of {forecast.WorldSize} ranks; activations are estimated, and the process itself comes on top.");
-        var table = Table(["stage", "parameters", "gradients", "optimizer", "buffers", "activations", "total", "sent per update", .. available is null ? (string[])[] : ["fits"]]);
+        var average = forecast.Stages[0].ModelState.Average > 0;
+        var table = Table(["stage", "parameters", "gradients", "optimizer", .. average ? ["average"] : (string[])[], "buffers", "activations", "total", "sent per update", .. available is null ? (string[])[] : ["fits"]]);
         foreach (var stage in forecast.Stages)
         {
             string[] row =
             [
                 Number(stage.Stage), Number(stage.ModelState.Parameters), Number(stage.ModelState.Gradients), Number(stage.ModelState.OptimizerState),
+                .. average ? [Number(stage.ModelState.Average)] : (string[])[],
                 Number(stage.BufferBytes), Number(stage.ActivationBytes), Number(stage.TotalBytes), Number(stage.SentBytes),
             ];
             table.AddRow(available is { } bytes ? [.. row, stage.TotalBytes <= bytes ? "yes" : "no"] : row);

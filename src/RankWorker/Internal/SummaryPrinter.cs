@@ -41,6 +41,16 @@ internal static class SummaryPrinter
         var outcome = JsonNamingPolicy.CamelCase.ConvertName(summary.Outcome.ToString());
         var table = new Table().Border(TableBorder.Simple).AddColumn("run").AddColumn(outcome);
         Row(table, "iterations", $"{summary.Iterations:N0} ({summary.Updates:N0} updates, {summary.SkippedUpdates} skipped) on {summary.WorldSize} rank{(summary.WorldSize == 1 ? "" : "s")}");
+        if (summary.StoppedEarly)
+        {
+            Row(table, "stopped early", $"validation got no better");
+        }
+
+        if (summary.Best is { } best)
+        {
+            Row(table, "best", $"{best.Metric} {best.Value:0.0000} after iteration {best.Step:N0}");
+        }
+
         Row(table, "training loss", $"{summary.Loss:0.0000}");
         if (summary.Validation is { } validation)
         {

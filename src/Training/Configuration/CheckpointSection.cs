@@ -27,6 +27,18 @@ public sealed record CheckpointSection
     public bool Async { get; init; } = true;
 
     /// <summary>
+    /// Keeps the checkpoints with the best values of this, "loss" or the name of evaluation.metric, in checkpoints/best. Null: none.
+    /// </summary>
+    public string? SaveBest { get; init; }
+
+    /// <summary>Which values of save_best are better. Null: "less" for a loss, "greater" for a metric.</summary>
+    public PlateauRule? Rule { get; init; }
+
+    /// <summary>How many of the best checkpoints are kept. Default: 1.</summary>
+    [Limits(AtLeast = 1)]
+    public int BestMaxKeep { get; init; } = 1;
+
+    /// <summary>
     /// What training starts from: "none", the model's own weights; "auto", the newest checkpoint in the work folder if there is
     /// one; or the path of a checkpoint. Default: "none".
     /// </summary>

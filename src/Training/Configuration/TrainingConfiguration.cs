@@ -39,6 +39,12 @@ public sealed record TrainingConfiguration
     /// <summary>Stretches of the run that train only some of the parameters, in order. Default: none, all are trained all the time.</summary>
     public IReadOnlyList<PhaseSection> Phases { get; init; } = [];
 
+    /// <summary>Ends training when validation gets no better. Null: it goes on to its end.</summary>
+    public EarlyStoppingSection? EarlyStopping { get; init; }
+
+    /// <summary>A moving average of the weights, used for evaluation and export. Null: none.</summary>
+    public AverageSection? Ema { get; init; }
+
     /// <summary>ZeRO sharding. Default: stage 0, nothing sharded.</summary>
     public ZeroOptimizationSection ZeroOptimization { get; init; } = new();
 

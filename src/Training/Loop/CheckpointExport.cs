@@ -7,6 +7,13 @@ namespace OrtZero.Training;
 /// <summary>Turns a checkpoint back into a model.</summary>
 public static class CheckpointExport
 {
+    /// <summary>The trained value of a parameter: its moving average where the checkpoint has one.</summary>
+    public static float[] Weights(CheckpointReader checkpoint, string parameter)
+    {
+        ArgumentNullException.ThrowIfNull(checkpoint);
+        return checkpoint.Manifest.AverageUpdates is null ? checkpoint.ReadParameter(parameter) : checkpoint.ReadAverage(parameter);
+    }
+
     /// <summary>Writes the model that was trained with the checkpoint's parameters, under its own inputs, outputs and names.</summary>
     /// <param name="checkpoint">The checkpoint.</param>
     /// <param name="modelPath">The forward model. Null: where it was when the checkpoint was written.</param>
@@ -33,7 +40,7 @@ public static class CheckpointExport
                     $"{path} has no parameter {parameter.Name} of shape [{string.Join(", ", parameter.Shape)}], so it is not the model that {checkpoint.Path} was trained from: name that one with --model FILE.");
             }
 
-            model.Graph.SetInitializer(TensorFactory.FromSingles(parameter.Name, parameter.Shape, checkpoint.ReadParameter(parameter.Name)));
+            model.Graph.SetInitializer(TensorFactory.FromSingles(parameter.Name, parameter.Shape, Weights(checkpoint, parameter.Name)));
         }
 
         ModelExporter.SetStates(model, state.States ?? new Dictionary<string, float[]>());

@@ -39,6 +39,6 @@ public sealed class TrainingForecast
         var options = SettingsMapping.Zero(configuration.ZeroOptimization, configuration.Randomness);
         return new TrainingForecast(
             prepared, worldSize,
-            ShardingForecast.Of(materials.Graph, prepared.Groups, worldSize, options, configuration.OptimWrapper.AccumulativeCounts));
+            ShardingForecast.Of(materials.Graph, prepared.Groups, worldSize, options, configuration.OptimWrapper.AccumulativeCounts, configuration.Ema is not null));
     }
 }

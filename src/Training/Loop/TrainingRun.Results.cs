@@ -43,21 +43,22 @@ public sealed partial class TrainingRun
         _validation = evaluator.Evaluate(_iteration, _plan.EpochOf(_iteration - 1) + 1);
         _trainer.Engine.Trace?.Add(TraceActivity.Validation, started);
         _folder!.Write(_validation);
-        _measured["loss"] = _validation.Loss;
-        if (_validation is { Metric: { } name, Value: { } value })
+        _schedule.AfterValidation(_validation.Measured());
+        if (_selection.Observe(_updatedAt, _validation))
         {
-            _measured[name] = value;
+            _checkpoints.SaveBest(_updatedAt, Schedule);
         }
 
-        _schedule.AfterValidation(_measured);
         Tell(observer => observer.Validated(_validation));
         _meter.Exclude(Stopwatch.GetElapsedTime(started));
     }
 
-    private void Save()
+    private ScheduleState? Schedule => _schedule.FollowsMetrics ? _schedule.SaveState() : null;
+
+    private void Save(bool validationDue)
     {
         var started = Stopwatch.GetTimestamp();
-        _checkpoints.Begin(_iteration, _schedule.FollowsMetrics ? _schedule.SaveState() : null);
+        _checkpoints.Begin(_iteration, Schedule, validationDue);
         _trainer.Engine.Trace?.Add(TraceActivity.Checkpoint, started);
         _meter.Exclude(Stopwatch.GetElapsedTime(started));
     }
@@ -66,15 +67,23 @@ public sealed partial class TrainingRun
     {
         _trainer.Engine.Trace?.Write(Path.Combine(_configuration.WorkDir, "trace", $"rank-{_communicator.Rank}.json"));
         var model = outcome == RunOutcome.Completed ? _folder!.ModelPath : null;
+        var updates = _trainer.Engine.Updates;
+        if (model is not null && _selection.RestoresBest && _checkpoints.LoadBest())
+        {
+            _validation = _selection.Best[0].Validation;
+        }
+
         var summary = new RunSummary
         {
             Outcome = outcome,
             RunId = Description.RunId,
             Iterations = _iteration,
             Epochs = (int)(_iteration / _plan.IterationsPerEpoch),
-            Updates = _trainer.Engine.Updates,
+            Updates = updates,
             SkippedUpdates = _steps.Skipped,
             Loss = _loss,
+            StoppedEarly = _iteration < _plan.TotalIterations && outcome == RunOutcome.Completed,
+            Best = _selection.Best.Count > 0 ? _selection.Best[0] : null,
             Validation = _validation,
             WorldSize = _communicator.Size,
             TrainingSeconds = _trainingSeconds,
@@ -84,22 +93,7 @@ public sealed partial class TrainingRun
             ModelPath = model,
             CheckpointPath = _checkpoints.Newest,
         };
-        _trainer.States.Average(_communicator);
-        // For the model file and the sample; the end of the run frees them.
-        _trainer.Engine.GatherWholeParameters(keep: _communicator.Rank == 0);
-        // Rank 0 alone writes; the others learn whether it could, so that no rank ends well where the model is missing.
-        RankAgreement.Run(_communicator, () =>
-        {
-            if (_communicator.Rank == 0)
-            {
-                if (model is not null)
-                {
-                    ModelExporter.Save(Prepared, _trainer.Engine, _trainer.States.Values(), model);
-                }
-
-                _folder!.Write(summary);
-            }
-        });
+        ModelExporter.Finish(_trainer, Prepared, model, () => _folder!.Write(summary));
         return summary;
     }
 }

@@ -25,12 +25,13 @@ public sealed partial class TrainingRun : IDisposable
     private readonly List<IRunObserver> _observers = [];
     private readonly OptimizerSteps _steps;
     private readonly GradientDivisor _divisor;
-    private readonly Dictionary<string, double> _measured = new(StringComparer.Ordinal);
     private readonly long[] _agreement = new long[2];
     private readonly RunCheckpoints _checkpoints;
+    private readonly ModelSelection _selection;
     private readonly long _began = Stopwatch.GetTimestamp();
     private StepDirective _asked;
     private long _iteration;
+    private long _updatedAt;
     private int _phase;
     private double? _loss;
     private double _trainingSeconds;
@@ -52,7 +53,8 @@ public sealed partial class TrainingRun : IDisposable
         _phases = FineTuningPhases.Of(configuration, groups, _plan.IterationsPerEpoch, _plan.TotalIterations);
         _steps = new OptimizerSteps(configuration, trainer.Engine, _schedule, _phases, logger);
         _divisor = new GradientDivisor(configuration, communicator);
-        _checkpoints = new RunCheckpoints(configuration, trainer.Engine, trainer.States, logger);
+        _selection = new ModelSelection(configuration);
+        _checkpoints = new RunCheckpoints(configuration, trainer.Engine, trainer.States, _selection, logger);
         _meter = new IntervalMeter(communicator, configuration.MicroBatchSize);
     }
 
@@ -118,12 +120,20 @@ public sealed partial class TrainingRun : IDisposable
         TellPhase();
         var outcome = RunOutcome.Completed;
         _meter.Restart();
-        while (_iteration < _plan.TotalIterations)
+        if (_checkpoints.ValidationDue)
         {
-            var directive = Iterate(stop, out var atRest);
+            Validate();
+        }
+
+        // An accumulation that has begun is finished, so that the last checkpoint is of the end.
+        var atRest = true;
+        while (_iteration < _plan.TotalIterations && !(atRest && _selection.IsOver))
+        {
+            var directive = Iterate(stop, out atRest);
             if (directive == StepDirective.Stop && _iteration < _plan.TotalIterations)
             {
-                Save();
+                // To stop soon, the validation that may be due is left to the run that goes on.
+                Save(validationDue: _plan.ValidatesAfter(_iteration));
                 _checkpoints.Complete();
                 outcome = RunOutcome.Stopped;
                 break;
@@ -135,9 +145,9 @@ public sealed partial class TrainingRun : IDisposable
                 Validate();
             }
 
-            if (directive == StepDirective.Checkpoint || (atRest && _checkpoints.IsDue(_iteration, isEnd: _iteration == _plan.TotalIterations)))
+            if (directive == StepDirective.Checkpoint || (atRest && _checkpoints.IsDue(_iteration, isEnd: _iteration == _plan.TotalIterations || _selection.IsOver)))
             {
-                Save();
+                Save(validationDue: false);
             }
         }
 
@@ -179,7 +189,7 @@ public sealed partial class TrainingRun : IDisposable
 
     private void Begin(string configurationHash)
     {
-        _iteration = _checkpoints.Resume();
+        _iteration = _updatedAt = _checkpoints.Resume();
         // The schedule is replayed rather than restored, so that a schedule changed in cfg.json is the one that counts.
         for (var done = 1L; done <= _iteration; done++)
         {
@@ -232,6 +242,7 @@ public sealed partial class TrainingRun : IDisposable
 
         var epoch = _plan.EpochOf(_iteration);
         _iteration++;
+        _updatedAt = atRest ? _iteration : _updatedAt;
         AdvanceSchedule(_iteration);
         _trainingSeconds += Stopwatch.GetElapsedTime(started).TotalSeconds;
         foreach (var observer in _observers)
@@ -302,11 +313,5 @@ public sealed partial class TrainingRun : IDisposable
         return (StepDirective)_agreement[0];
     }
 
-    private void Tell(Action<IRunObserver> tell)
-    {
-        foreach (var observer in _observers)
-        {
-            tell(observer);
-        }
-    }
+    private void Tell(Action<IRunObserver> tell) => _observers.ForEach(tell);
 }

@@ -35,6 +35,12 @@ public sealed record RunSummary
     /// <summary>The last validation. Null: there was none.</summary>
     public ValidationRecord? Validation { get; init; }
 
+    /// <summary>Whether early_stopping ended it before its last iteration.</summary>
+    public bool StoppedEarly { get; init; }
+
+    /// <summary>The best model, as checkpoint.save_best finds it. Null: none was looked for.</summary>
+    public BestModel? Best { get; init; }
+
     /// <summary>The number of processes.</summary>
     public required int WorldSize { get; init; }
 

@@ -23,4 +23,16 @@ public sealed record ValidationRecord
 
     /// <summary>The samples it was measured on.</summary>
     public required long Samples { get; init; }
+
+    /// <summary>What was measured, by name: "loss" and the metric.</summary>
+    public IReadOnlyDictionary<string, double> Measured()
+    {
+        var measured = new Dictionary<string, double>(StringComparer.Ordinal) { ["loss"] = Loss };
+        if (this is { Metric: { } name, Value: { } value })
+        {
+            measured[name] = value;
+        }
+
+        return measured;
+    }
 }

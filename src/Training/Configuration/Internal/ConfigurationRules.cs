@@ -20,6 +20,7 @@ internal sealed class ConfigurationRules(ConfigurationNode root, ConfigurationPr
         CheckParamwise(configuration.OptimWrapper?.ParamwiseCfg, configuration.OptimWrapper?.Optimizer);
         CheckSchedulers(configuration.ParamScheduler);
         PhaseRules.Check(configuration.Phases, Report);
+        SelectionRules.Check(configuration, Report);
         CheckZero(configuration.ZeroOptimization, configuration.Randomness);
         CheckFolders(configuration);
         CheckFrozen(configuration.Model?.Frozen);

@@ -58,6 +58,7 @@ internal sealed class Evaluator : IDisposable
         var meter = metric == EvaluationMetric.None ? null : new AccuracyMeter(metric, _materials.Classification!.IgnoreIndex);
         // Losses times what they count, what they count, samples, right predictions, all predictions.
         var totals = new double[5];
+        SwapAverage();
         _engine.GatherWholeParameters();
         foreach (var (sampler, inputs, batch) in Batches())
         {
@@ -73,6 +74,7 @@ internal sealed class Evaluator : IDisposable
         }
 
         _engine.ReleaseWholeParameters();
+        SwapAverage();
         (totals[3], totals[4]) = (meter?.Correct ?? 0, meter?.Total ?? 0);
         _communicator.AllReduce(totals, ReduceOperation.Sum);
         return new ValidationRecord
@@ -92,6 +94,15 @@ internal sealed class Evaluator : IDisposable
         var results = _session.Run(With(inputs), [_materials.Classification?.Output ?? _materials.Loss.Output]);
         using var scores = results[0];
         return scores.Span<float>().ToArray();
+    }
+
+    // What is evaluated is the average where there is one.
+    private void SwapAverage()
+    {
+        if (_engine.HasAverage)
+        {
+            _engine.SwapAverage();
+        }
     }
 
     public void Dispose()

@@ -23,6 +23,9 @@ internal static partial class LoopLog
     [LoggerMessage(EventId = 306, Level = LogLevel.Warning, Message = "An old checkpoint could not be deleted: {Reason} Delete it, or it stays.")]
     internal static partial void NotDeleted(ILogger logger, string reason);
 
+    [LoggerMessage(EventId = 307, Level = LogLevel.Warning, Message = "{Folder} held the best checkpoints of another run; they are in {Target} now, because this run keeps its own there.")]
+    internal static partial void BestSetAside(ILogger logger, string folder, string target);
+
     [LoggerMessage(EventId = 304, Level = LogLevel.Information, Message = "{Sentence}")]
     internal static partial void Imported(ILogger logger, string sentence);
 }

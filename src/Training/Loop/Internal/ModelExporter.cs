@@ -7,6 +7,38 @@ namespace OrtZero.Training.Internal;
 /// <summary>Writes the trained model: the file that came in, with the same inputs, outputs and names, and trained values.</summary>
 internal static class ModelExporter
 {
+    /// <summary>Makes the parameters what is trained, the average where there is one, and writes the model and what else the run ends
+    /// with. Collective.</summary>
+    /// <param name="trainer">What was trained; its parameters stay whole on rank 0.</param>
+    /// <param name="prepared">The model.</param>
+    /// <param name="path">The file to write, or null for none.</param>
+    /// <param name="andThen">What rank 0 writes after it.</param>
+    internal static void Finish(Trainer trainer, PreparedModel prepared, string? path, Action andThen)
+    {
+        var engine = trainer.Engine;
+        trainer.States.Average(engine.Communicator);
+        if (engine.HasAverage)
+        {
+            engine.SwapAverage();
+        }
+
+        // For the model file and the sample; the end of the run frees them.
+        engine.GatherWholeParameters(keep: engine.Communicator.Rank == 0);
+        // Rank 0 alone writes; the others learn whether it could, so that no rank ends well where the model is missing.
+        RankAgreement.Run(engine.Communicator, () =>
+        {
+            if (engine.Communicator.Rank == 0)
+            {
+                if (path is not null)
+                {
+                    Save(prepared, engine, trainer.States.Values(), path);
+                }
+
+                andThen();
+            }
+        });
+    }
+
     internal static void Save(PreparedModel prepared, ZeroEngine engine, IReadOnlyDictionary<string, float[]> states, string path)
     {
         var model = prepared.Model.Clone();

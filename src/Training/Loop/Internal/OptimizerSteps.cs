@@ -61,6 +61,11 @@ internal sealed class OptimizerSteps
             Momenta = _schedule.Changes(ScheduledParameter.Momentum) ? _schedule.Momenta : null,
         });
         GradientNorm = result.GradientNorm;
+        if (!result.Skipped && _configuration.Ema is { } average && _engine.Updates % average.Interval == 0)
+        {
+            _engine.UpdateAverage(average.Decay, average.Warmup);
+        }
+
         _skippedInARow = result.Skipped ? _skippedInARow + 1 : 0;
         if (result.Skipped)
         {

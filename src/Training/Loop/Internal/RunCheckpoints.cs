@@ -1,5 +1,6 @@
 using System.Runtime.ExceptionServices;
 using Microsoft.Extensions.Logging;
+using OrtZero.Mpi;
 using OrtZero.Sharding;
 
 namespace OrtZero.Training.Internal;
@@ -13,15 +14,19 @@ internal sealed class RunCheckpoints : IDisposable
     private readonly ILogger _logger;
     private readonly string _folder;
     private readonly CheckpointWriter _writer;
+    private readonly ModelSelection _selection;
+    private readonly BestFolder _best;
     private long _savedAt;
 
-    internal RunCheckpoints(TrainingConfiguration configuration, ZeroEngine engine, CarriedStates states, ILogger logger)
+    internal RunCheckpoints(TrainingConfiguration configuration, ZeroEngine engine, CarriedStates states, ModelSelection selection, ILogger logger)
     {
         _configuration = configuration;
         _engine = engine;
         _states = states;
         _logger = logger;
+        _selection = selection;
         _folder = Path.Combine(configuration.WorkDir, "checkpoints");
+        _best = new BestFolder(_folder, logger);
         _writer = new CheckpointWriter(engine, _folder) { Copies = configuration.Checkpoint.Async, Published = Prune };
     }
 
@@ -30,6 +35,9 @@ internal sealed class RunCheckpoints : IDisposable
 
     /// <summary>Where the schedules of the resumed checkpoint were. Null: that follows from its iteration, or it was another then.</summary>
     internal ScheduleState? Schedule { get; private set; }
+
+    /// <summary>Whether the resumed checkpoint was written before a validation that was due.</summary>
+    internal bool ValidationDue { get; private set; }
 
     /// <summary>Whether this rank still works on a checkpoint.</summary>
     internal bool IsBusy => !_writer.IsRankReady;
@@ -72,6 +80,8 @@ internal sealed class RunCheckpoints : IDisposable
             return state;
         });
         Schedule = state.Iteration == _savedAt ? state.Schedule : null;
+        ValidationDue = state.ValidationDue;
+        ResumeBest(state.Selection, found);
         Newest = found;
         if (IsFirst)
         {
@@ -93,7 +103,8 @@ internal sealed class RunCheckpoints : IDisposable
     /// <summary>Begins one; only between updates. One that is being written is waited for.</summary>
     /// <param name="iteration">Iterations done.</param>
     /// <param name="schedule">Where the schedules are, if that does not follow from the iteration.</param>
-    internal void Begin(long iteration, ScheduleState? schedule)
+    /// <param name="validationDue">Whether a validation after this iteration is still to be done.</param>
+    internal void Begin(long iteration, ScheduleState? schedule, bool validationDue)
     {
         if (_writer.IsWriting)
         {
@@ -105,19 +116,91 @@ internal sealed class RunCheckpoints : IDisposable
             Complete();
         }
 
-        _states.Average(_engine.Communicator);
-        var state = new RunState(iteration, _engine.Communicator.Size, _configuration.MicroBatchSize, _configuration.Model.Path, schedule)
-        {
-            States = _states.Values(),
-            Settings = SettingsSnapshot.Of(_configuration),
-            SamplesPerUpdate = SamplesPerUpdate,
-        };
+        var state = StateAt(iteration, schedule) with { ValidationDue = validationDue };
         Guard(() => _writer.Begin(iteration, state.ToJson()));
         _savedAt = iteration;
         if (!_configuration.Checkpoint.Async)
         {
             Complete();
         }
+    }
+
+    /// <summary>Writes one of the best models and deletes those that are no longer among them; training waits.</summary>
+    /// <param name="iteration">Iterations done at the last update.</param>
+    /// <param name="schedule">Where the schedules are, if that does not follow from the iteration.</param>
+    internal void SaveBest(long iteration, ScheduleState? schedule)
+    {
+        var state = StateAt(iteration, schedule);
+        Guard(() =>
+        {
+            if (IsFirst)
+            {
+                _best.SetAside(_selection.Best.Where(model => model.Step != iteration));
+            }
+        });
+        Guard(() => ShardedCheckpoint.Save(_best.Path, iteration, _engine, state.ToJson()));
+        if (IsFirst)
+        {
+            _best.DropAllBut(_selection.Best);
+        }
+    }
+
+    /// <summary>Loads the best model. False: there is none.</summary>
+    internal bool LoadBest()
+    {
+        if (_selection.Best.Count == 0)
+        {
+            return false;
+        }
+
+        var path = _best.PathOf(_selection.Best[0]);
+        RankAgreement.Run(_engine.Communicator, () =>
+        {
+            var manifest = ShardedCheckpoint.Load(path, _engine);
+            _states.Load(path, RunState.Parse(path, manifest.RunState).States);
+        });
+        return true;
+    }
+
+    // The best go on with the run. Where its folder lacks some, as where a checkpoint is resumed in another work_dir, the others do.
+    private void ResumeBest(SelectionState? state, string checkpoint)
+    {
+        _selection.Load(state);
+        if (_selection.Best.Count > 0)
+        {
+            var held = new long[_selection.Best.Count];
+            for (var index = 0; index < held.Length; index++)
+            {
+                held[index] = IsFirst && _best.Holds(_selection.Best[index]) ? 1 : 0;
+            }
+
+            _engine.Communicator.AllReduce(held, ReduceOperation.Max);
+            foreach (var model in _selection.Best.Where((_, index) => held[index] == 0).ToList())
+            {
+                _selection.Forget(model);
+                if (IsFirst)
+                {
+                    LoopLog.Advice(_logger, $"{_best.PathOf(model)}, the best by {model.Metric} when {Path.GetFileName(checkpoint)} was written, is not there, so a later one takes its place: copy it there and resume again to keep it.");
+                }
+            }
+        }
+
+        if (IsFirst && _configuration.Checkpoint.Resume.Auto && _selection.State is not null)
+        {
+            _best.Continue(_selection.Best);
+        }
+    }
+
+    private RunState StateAt(long iteration, ScheduleState? schedule)
+    {
+        _states.Average(_engine.Communicator);
+        return new RunState(iteration, _engine.Communicator.Size, _configuration.MicroBatchSize, _configuration.Model.Path, schedule)
+        {
+            States = _states.Values(),
+            Settings = SettingsSnapshot.Of(_configuration),
+            SamplesPerUpdate = SamplesPerUpdate,
+            Selection = _selection.State,
+        };
     }
 
     /// <summary>Goes on with a checkpoint that is being written, once no rank <see cref="IsBusy"/>.</summary>

@@ -27,6 +27,12 @@ internal sealed record RunState(long Iteration, int WorldSize, int MicroBatchSiz
     /// <summary>Samples of an update.</summary>
     public long? SamplesPerUpdate { get; init; }
 
+    /// <summary>The best models and how long there was no better one, where that is looked for.</summary>
+    public SelectionState? Selection { get; init; }
+
+    /// <summary>Whether the validation that is due after the iteration has not been done.</summary>
+    public bool ValidationDue { get; init; }
+
     internal string ToJson() => JsonSerializer.Serialize(this, s_json);
 
     internal static RunState Parse(string path, JsonElement state)

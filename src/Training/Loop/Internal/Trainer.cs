@@ -52,6 +52,11 @@ internal sealed class Trainer : IDisposable
             }
 
             engine.BroadcastParameters();
+            if (configuration.Ema is not null)
+            {
+                engine.BeginAverage();
+            }
+
             return RankAgreement.Run(communicator, () => new Trainer(materials, engine));
         }
         catch
