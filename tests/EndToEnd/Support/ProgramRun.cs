@@ -23,14 +23,15 @@ internal sealed class ProgramRun : IDisposable
 
     private ProgramRun(string program, IEnumerable<string> arguments, IReadOnlyDictionary<string, string?>? environment, string? folder)
     {
-        var start = new ProcessStartInfo(program)
+        // A shell starts what it puts in the background with SIGINT ignored, and children inherit that; env undoes it and becomes the program.
+        var start = new ProcessStartInfo("env")
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
             WorkingDirectory = folder ?? RepositoryPaths.Root,
         };
-        foreach (var argument in arguments)
+        foreach (var argument in arguments.Prepend(program).Prepend("--default-signal=INT"))
         {
             start.ArgumentList.Add(argument);
         }
