@@ -79,6 +79,31 @@ public sealed unsafe class OrtBinding : IDisposable
         _handle.Hold(isInput: false, name, null);
     }
 
+    /// <summary>
+    /// Leaves an output where it is computed: in the memory of the execution provider's device, or of the CPU if the CPU computes it.
+    /// Every run makes a new tensor, to be taken from <see cref="Outputs"/> and bound to an input of another run.
+    /// </summary>
+    /// <exception cref="OrtException">The model has no such output, or the library is older than 1.23.</exception>
+    public void OutputToDevice(string name)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        _session.Signature.CheckOutput(name, null);
+        using var binding = Lease();
+        fixed (byte* text = NativeText.Utf8(name))
+        {
+            _api.Check(_api.BindOutputToDevice(binding.Value, text, _session.MemoryOfOutput(name)));
+        }
+
+        _handle.Hold(isInput: false, name, null);
+    }
+
+    /// <summary>Waits until inputs that binding copied to a device are there, after which the tensors given may change.</summary>
+    public void SynchronizeInputs()
+    {
+        using var binding = Lease();
+        _api.Check(_api.SynchronizeBoundInputs(binding.Value));
+    }
+
     /// <summary>The results of the last run in the order in which outputs were first bound; the caller disposes them.</summary>
     /// <exception cref="OrtException">There was no run yet, or an output is not a tensor.</exception>
     public IReadOnlyList<OrtTensor> Outputs()

@@ -33,6 +33,14 @@ public sealed unsafe class OrtEnvironment : IDisposable
 
     internal HandleLease Lease() => _handle.Lease(this);
 
+    /// <summary>The devices that ONNX Runtime found for the providers that can tell; a provider may work without being listed.</summary>
+    /// <exception cref="OrtException">The library is older than 1.22.</exception>
+    public IReadOnlyList<OrtDevice> Devices()
+    {
+        using var environment = Lease();
+        return DeviceReader.Read(Api, environment.Value);
+    }
+
     /// <summary>Leaves the environment; it ends with its last session. May be called again.</summary>
     public void Dispose() => _handle.Dispose();
 }

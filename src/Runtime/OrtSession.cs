@@ -133,8 +133,39 @@ public sealed unsafe class OrtSession : IDisposable
         return _api.TakeText(path);
     }
 
+    /// <summary>
+    /// Which execution provider runs each node, as it was decided when the session opened. Nodes of fused or inlined operators have
+    /// the names ONNX Runtime gave them.
+    /// </summary>
+    /// <exception cref="OrtException">
+    /// <see cref="OrtSessionOptions.RecordNodePlacement"/> was not set, or the library is older than 1.24.
+    /// </exception>
+    public IReadOnlyList<NodePlacement> NodePlacements()
+    {
+        using var session = _handle.Lease(this);
+        return PlacementReader.Read(_api, session.Value);
+    }
+
     /// <summary>Closes the session once runs and bindings are done with it. May be called again.</summary>
     public void Dispose() => _handle.Dispose();
+
+    /// <summary>The memory in which an output is computed; owned by the session.</summary>
+    internal nint MemoryOfOutput(string name)
+    {
+        _api.Require(23, "Leaving an output on its device");
+        using var session = _handle.Lease(this);
+        var memories = stackalloc nint[Outputs.Count];
+        _api.Check(_api.SessionGetMemoryInfoForOutputs(session.Value, memories, (nuint)Outputs.Count));
+        for (var i = 0; i < Outputs.Count; i++)
+        {
+            if (Outputs[i].Name == name)
+            {
+                return memories[i];
+            }
+        }
+
+        throw new OrtException(OrtErrorCode.InvalidArgument, $"The model has no output '{name}'.");
+    }
 
     /// <summary>Runs and returns the native values, which may be other things than tensors.</summary>
     internal OrtHandle[] RunRaw(IReadOnlyDictionary<string, OrtTensor> inputs, IReadOnlyList<string> outputs, OrtRunOptions? options)

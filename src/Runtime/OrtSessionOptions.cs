@@ -117,6 +117,17 @@ public sealed unsafe class OrtSessionOptions : IDisposable
         }
     }
 
+    /// <summary>Whether sessions remember which provider got which node, for <see cref="OrtSession.NodePlacements"/>; false by default.</summary>
+    public bool RecordNodePlacement
+    {
+        get;
+        set
+        {
+            SetConfig("session.record_ep_graph_assignment_info", value ? "1" : "0");
+            field = value;
+        }
+    }
+
     internal OrtHandle Handle => _handle;
 
     internal HandleLease Lease() => _handle.Lease(this);

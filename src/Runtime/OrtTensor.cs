@@ -7,7 +7,8 @@ namespace OrtZero.Runtime;
 
 /// <summary>
 /// A tensor in CPU memory: over an <see cref="AlignedBuffer"/> without a copy, with memory of its own, or the result of a
-/// run. Hold it for as long as a span of it is in use.
+/// run. Hold it for as long as a span of it is in use. A result that was left on a device (<see cref="IsOnDevice"/>) can be bound
+/// to further runs but not read.
 /// </summary>
 public sealed unsafe class OrtTensor : IDisposable
 {
@@ -19,8 +20,9 @@ public sealed unsafe class OrtTensor : IDisposable
     private OrtHandle? _value;
     private bool _disposed;
 
-    private OrtTensor(SafeHandle memory, nint address, TensorElementType type, long[] shape, OrtHandle? value)
+    private OrtTensor(SafeHandle memory, nint address, TensorElementType type, long[] shape, OrtHandle? value, bool isOnDevice = false)
     {
+        IsOnDevice = isOnDevice;
         _memory = memory;
         _address = address;
         ElementType = type;
@@ -45,13 +47,17 @@ public sealed unsafe class OrtTensor : IDisposable
     /// <summary>The bytes the elements take.</summary>
     public long ByteLength { get; }
 
+    /// <summary>Whether the elements are in the memory of an execution provider's device, where the process cannot read them.</summary>
+    public bool IsOnDevice { get; }
+
     /// <summary>The address of the first element.</summary>
     /// <exception cref="ObjectDisposedException">The tensor was disposed.</exception>
+    /// <exception cref="InvalidOperationException">The tensor is on a device.</exception>
     public nint Address
     {
         get
         {
-            ObjectDisposedException.ThrowIf(_disposed, this);
+            ThrowIfUnreadable();
             return _address;
         }
     }
@@ -120,12 +126,12 @@ public sealed unsafe class OrtTensor : IDisposable
 
     /// <summary>The elements; as bytes for every type, as <see cref="ushort"/> also for the 16-bit float types.</summary>
     /// <typeparam name="T">The C# type that corresponds to <see cref="ElementType"/>.</typeparam>
-    /// <exception cref="InvalidOperationException">The elements are of another type, or too many for a span.</exception>
+    /// <exception cref="InvalidOperationException">The elements are of another type, too many for a span, or on a device.</exception>
     /// <exception cref="ObjectDisposedException">The tensor was disposed.</exception>
     public Span<T> Span<T>()
         where T : unmanaged
     {
-        ObjectDisposedException.ThrowIf(_disposed, this);
+        ThrowIfUnreadable();
         if (!ElementLayout.Accepts<T>(ElementType))
         {
             throw new InvalidOperationException($"A tensor of {ElementType} cannot be seen as {typeof(T).Name}.");
@@ -160,12 +166,13 @@ public sealed unsafe class OrtTensor : IDisposable
         using var lease = new HandleLease(value);
         var (type, shape) = ValueReader.TypeAndShape(value.Api, lease.Value);
         nint data = 0;
-        if (type != TensorElementType.String)
+        var isOnDevice = ValueReader.IsOnDevice(value.Api, lease.Value);
+        if (type != TensorElementType.String && !isOnDevice)
         {
             value.Api.Check(value.Api.GetTensorMutableData(lease.Value, &data));
         }
 
-        return new OrtTensor(value, data, type, shape, value);
+        return new OrtTensor(value, data, type, shape, value, isOnDevice);
     }
 
     /// <summary>The native value, made at the first use so that tensors need no library before they meet a session.</summary>
@@ -185,6 +192,15 @@ public sealed unsafe class OrtTensor : IDisposable
         type is TensorElementType.String or TensorElementType.Undefined
             ? throw new ArgumentException($"Tensors of {type} elements cannot be made here; only numbers and bool can.", nameof(type))
             : ElementLayout.ByteLength(type, ElementLayout.Count(shape));
+
+    private void ThrowIfUnreadable()
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        if (IsOnDevice)
+        {
+            throw new InvalidOperationException("The tensor is in the memory of a device; bind the output to a tensor of the CPU to read it.");
+        }
+    }
 
     private OrtHandle CreateValue(OrtApi api)
     {

@@ -71,9 +71,31 @@ internal sealed unsafe partial class OrtApi
     public delegate* unmanaged<nint, byte*, nint, nint> BindInput => (delegate* unmanaged<nint, byte*, nint, nint>)this[OrtFunction.BindInput];
     public delegate* unmanaged<nint, byte*, nint, nint> BindOutput => (delegate* unmanaged<nint, byte*, nint, nint>)this[OrtFunction.BindOutput];
     public delegate* unmanaged<nint, byte*, nint, nint> BindOutputToDevice => (delegate* unmanaged<nint, byte*, nint, nint>)this[OrtFunction.BindOutputToDevice];
+    public delegate* unmanaged<nint, nint> SynchronizeBoundInputs => (delegate* unmanaged<nint, nint>)this[OrtFunction.SynchronizeBoundInputs];
     public delegate* unmanaged<nint, nint, nint**, nuint*, nint> GetBoundOutputValues => (delegate* unmanaged<nint, nint, nint**, nuint*, nint>)this[OrtFunction.GetBoundOutputValues];
     public delegate* unmanaged<nint, void> ClearBoundInputs => (delegate* unmanaged<nint, void>)this[OrtFunction.ClearBoundInputs];
     public delegate* unmanaged<nint, void> ClearBoundOutputs => (delegate* unmanaged<nint, void>)this[OrtFunction.ClearBoundOutputs];
+
+    // Devices and where nodes and tensors are. The second group came with API 22, 23 and 24 (see OrtApi.Require).
+    public delegate* unmanaged<nint, nint*, nint> GetTensorMemoryInfo => (delegate* unmanaged<nint, nint*, nint>)this[OrtFunction.GetTensorMemoryInfo];
+    public delegate* unmanaged<nint, int*, void> MemoryInfoGetDeviceType => (delegate* unmanaged<nint, int*, void>)this[OrtFunction.MemoryInfoGetDeviceType];
+
+    public delegate* unmanaged<nint, byte***, byte***, nuint*, void> GetKeyValuePairs => (delegate* unmanaged<nint, byte***, byte***, nuint*, void>)this[OrtFunction.GetKeyValuePairs];
+    public delegate* unmanaged<nint, nint**, nuint*, nint> GetEpDevices => (delegate* unmanaged<nint, nint**, nuint*, nint>)this[OrtFunction.GetEpDevices];
+    public delegate* unmanaged<nint, nint> EpDeviceEpName => (delegate* unmanaged<nint, nint>)this[OrtFunction.EpDeviceEpName];
+    public delegate* unmanaged<nint, nint> EpDeviceDevice => (delegate* unmanaged<nint, nint>)this[OrtFunction.EpDeviceDevice];
+    public delegate* unmanaged<nint, int> HardwareDeviceType => (delegate* unmanaged<nint, int>)this[OrtFunction.HardwareDeviceType];
+    public delegate* unmanaged<nint, uint> HardwareDeviceVendorId => (delegate* unmanaged<nint, uint>)this[OrtFunction.HardwareDeviceVendorId];
+    public delegate* unmanaged<nint, nint> HardwareDeviceVendor => (delegate* unmanaged<nint, nint>)this[OrtFunction.HardwareDeviceVendor];
+    public delegate* unmanaged<nint, uint> HardwareDeviceDeviceId => (delegate* unmanaged<nint, uint>)this[OrtFunction.HardwareDeviceDeviceId];
+    public delegate* unmanaged<nint, nint> HardwareDeviceMetadata => (delegate* unmanaged<nint, nint>)this[OrtFunction.HardwareDeviceMetadata];
+    public delegate* unmanaged<nint, nint*, nuint, nint> SessionGetMemoryInfoForOutputs => (delegate* unmanaged<nint, nint*, nuint, nint>)this[OrtFunction.SessionGetMemoryInfoForOutputs];
+    public delegate* unmanaged<nint, nint**, nuint*, nint> SessionGetEpGraphAssignmentInfo => (delegate* unmanaged<nint, nint**, nuint*, nint>)this[OrtFunction.SessionGetEpGraphAssignmentInfo];
+    public delegate* unmanaged<nint, nint*, nint> EpAssignedSubgraphGetEpName => (delegate* unmanaged<nint, nint*, nint>)this[OrtFunction.EpAssignedSubgraphGetEpName];
+    public delegate* unmanaged<nint, nint**, nuint*, nint> EpAssignedSubgraphGetNodes => (delegate* unmanaged<nint, nint**, nuint*, nint>)this[OrtFunction.EpAssignedSubgraphGetNodes];
+    public delegate* unmanaged<nint, nint*, nint> EpAssignedNodeGetName => (delegate* unmanaged<nint, nint*, nint>)this[OrtFunction.EpAssignedNodeGetName];
+    public delegate* unmanaged<nint, nint*, nint> EpAssignedNodeGetDomain => (delegate* unmanaged<nint, nint*, nint>)this[OrtFunction.EpAssignedNodeGetDomain];
+    public delegate* unmanaged<nint, nint*, nint> EpAssignedNodeGetOperatorType => (delegate* unmanaged<nint, nint*, nint>)this[OrtFunction.EpAssignedNodeGetOperatorType];
 
     // Custom operators
     public delegate* unmanaged<byte*, nint*, nint> CreateCustomOpDomain => (delegate* unmanaged<byte*, nint*, nint>)this[OrtFunction.CreateCustomOpDomain];

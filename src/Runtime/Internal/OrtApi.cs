@@ -47,6 +47,17 @@ internal sealed unsafe partial class OrtApi
         }
     }
 
+    /// <summary>Makes sure that the library has functions of a newer API version than <see cref="OrtLibrary.MinimumVersion"/>.</summary>
+    /// <exception cref="OrtException">It is older.</exception>
+    public void Require(int version, string what)
+    {
+        if (Version < version)
+        {
+            throw new OrtException(
+                OrtErrorCode.NotImplemented, $"{what} needs ONNX Runtime 1.{version} or newer, and the library offers 1.{Version}; {LibraryLocator.HowToGet}.");
+        }
+    }
+
     public OrtException ToException(nint status, Exception? inner)
     {
         var exception = new OrtException((OrtErrorCode)GetErrorCode(status), StatusText.Clean(NativeText.Read(GetErrorMessage(status))), inner);

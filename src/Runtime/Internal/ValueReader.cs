@@ -14,6 +14,17 @@ internal static unsafe class ValueReader
         return kind == TensorKind;
     }
 
+    /// <summary>Whether a tensor lies where the process cannot read it. Memory pinned for a device counts as the CPU's.</summary>
+    public static bool IsOnDevice(OrtApi api, nint value)
+    {
+        const int cpu = 0;
+        nint memory;
+        api.Check(api.GetTensorMemoryInfo(value, &memory));
+        int device;
+        api.MemoryInfoGetDeviceType(memory, &device);
+        return device != cpu;
+    }
+
     public static (TensorElementType Type, long[] Shape) TypeAndShape(OrtApi api, nint value)
     {
         nint info;
