@@ -8,4 +8,7 @@ public sealed record GradientOptions
     /// <c>false</c>: standard ONNX operators only, which every execution provider runs.
     /// </summary>
     public bool FusedKernels { get; init; } = true;
+
+    /// <summary>Whose kernels to keep to when <see cref="FusedKernels"/> is <c>false</c>.</summary>
+    public OperatorTarget Target { get; init; }
 }

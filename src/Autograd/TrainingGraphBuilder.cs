@@ -80,6 +80,7 @@ public sealed class TrainingGraphBuilder(GradientOptions? options = null)
         }
 
         graph.Output.AddRange(states.Select(state => ForwardGraph.Describe(state.OutputName, state.Type, state.Shape)));
+        ProviderLowering.Apply(graph, emitter, _options.Target);
         ForwardGraph.Prune(graph);
         var own = trainable.Concat(states.Select(state => state.InputName)).Concat(labels.Select(label => label.Name)).ToHashSet(StringComparer.Ordinal);
         own.UnionWith(graph.Initializer.Select(tensor => tensor.Name));
@@ -145,6 +146,7 @@ public sealed class TrainingGraphBuilder(GradientOptions? options = null)
         }
 
         var inputs = graph.Input.ToList();
+        ProviderLowering.Apply(graph, emitter, _options.Target);
         ForwardGraph.Prune(graph);
         graph.Input.Clear();
         graph.Input.AddRange(inputs);

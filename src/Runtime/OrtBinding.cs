@@ -24,6 +24,9 @@ public sealed unsafe class OrtBinding : IDisposable
         _handle = new BindingHandle(_api, binding, sessionHandle);
     }
 
+    /// <summary>The bound outputs in the order in which they were first bound, which is that of <see cref="Outputs"/>.</summary>
+    public IReadOnlyList<string> OutputNames => _handle.OutputNames;
+
     internal OrtSession Session => _session;
 
     internal HandleLease Lease() => _handle.Lease(this);

@@ -72,6 +72,9 @@ internal sealed partial class GraphEmitter
     /// <summary>What the names of written nodes and values begin with, so that a profile shows where they belong.</summary>
     public string Scope { get; set; } = "";
 
+    /// <summary>Whose kernels to keep to.</summary>
+    public OperatorTarget Target => _options.FusedKernels ? OperatorTarget.Any : _options.Target;
+
     /// <summary>Whether a fused operator may be written for values of this type.</summary>
     public bool CanFuse(string operatorName, TensorElementType type) =>
         _options.FusedKernels && type == TensorElementType.Float && KernelLibrary.Contains(operatorName);

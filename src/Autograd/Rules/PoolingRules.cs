@@ -31,6 +31,12 @@ internal static class PoolingRules
         var images = shape[0] * shape[1];
         var area = Shapes.Count(shape.AsSpan(2));
         var windows = Shapes.Count(context.Y.Shape.AsSpan(2));
+        if (graph.Target == OperatorTarget.WebGpu)
+        {
+            MaxPoolByComparison(context, images, windows);
+            return;
+        }
+
         var taken = graph.Reshape(context.ExtraOutput(1, TensorElementType.Int64, context.Y.Shape), images, windows);
         var firsts = graph.Mul(graph.Iota(images, 1), graph.Scalar(TensorElementType.Int64, area));
         var places = graph.Sub(taken, firsts);
@@ -45,6 +51,74 @@ internal static class PoolingRules
 
         var sums = graph.ScatterAdd([images, area], places, graph.Reshape(context.DY, images, windows), 1);
         context.Give(0, graph.Reshape(sums, shape));
+    }
+
+    /// <summary>
+    /// Where the operator cannot say which element it took: each place of the window is compared with the result from the last to the
+    /// first, so that the first of equal ones is left, and its position in the padded input gets the gradient.
+    /// </summary>
+    private static void MaxPoolByComparison(RuleContext context, long images, long windows)
+    {
+        var graph = context.Graph;
+        var x = context.X;
+        var outputs = context.Y.Shape[2..];
+        var geometry = ConvolutionGeometry.Of(context, x.Shape, []);
+        var rank = geometry.Rank;
+        var (before, after, padded) = (new long[rank + 2], new long[rank + 2], new long[rank]);
+        for (var i = 0; i < rank; i++)
+        {
+            var reach = (geometry.Strides[i] * (outputs[i] - 1)) + (geometry.Dilations[i] * (geometry.Kernel[i] - 1)) + 1;
+            before[i + 2] = geometry.Before[i];
+            after[i + 2] = Math.Max(0, reach - geometry.Before[i] - x.Shape[i + 2]);
+            padded[i] = before[i + 2] + x.Shape[i + 2] + after[i + 2];
+        }
+
+        var surrounded = before.Concat(after).All(count => count == 0)
+            ? x
+            : graph.Node(
+                "Pad", [x, graph.Integers([.. before, .. after]), graph.Scalar(x.Type, float.MinValue)], x.Type, [.. x.Shape.AsSpan(0, 2), .. padded]);
+        var starts = graph.Reals(TensorElementType.Int32, outputs, Positions(outputs, geometry.Strides, padded));
+        var offsets = Positions(geometry.Kernel, geometry.Dilations, padded);
+        var taken = graph.Add(starts, graph.Scalar(TensorElementType.Int32, offsets[^1]));
+        for (var place = offsets.Length - 1; place >= 0; place--)
+        {
+            var (begin, end) = (new long[rank], new long[rank]);
+            for (int i = rank - 1, rest = place; i >= 0; i--)
+            {
+                begin[i] = rest % geometry.Kernel[i] * geometry.Dilations[i];
+                end[i] = begin[i] + (geometry.Strides[i] * (outputs[i] - 1)) + 1;
+                rest /= (int)geometry.Kernel[i];
+            }
+
+            var part = graph.Node(
+                "Slice", [surrounded, graph.Integers(begin), graph.Integers(end), graph.Integers(Shapes.Range(rank + 2).AsSpan(2)), graph.Integers(geometry.Strides)],
+                x.Type, context.Y.Shape);
+            taken = graph.Where(graph.Equal(part, context.Y), graph.Add(starts, graph.Scalar(TensorElementType.Int32, offsets[place])), taken);
+        }
+
+        var sums = graph.ScatterAdd(
+            [images, Shapes.Count(padded)], graph.Reshape(graph.Expand(taken, context.Y.Shape), images, windows), graph.Reshape(context.DY, images, windows), 1);
+        var spread = graph.Reshape(sums, [.. x.Shape.AsSpan(0, 2), .. padded]);
+        for (var i = 0; i < rank; i++)
+        {
+            spread = graph.Slice(spread, i + 2, before[i + 2], before[i + 2] + x.Shape[i + 2]);
+        }
+
+        context.Give(0, spread);
+    }
+
+    /// <summary>The flat positions, in an area of the given lengths, of a grid of points that are a step apart along each axis.</summary>
+    private static double[] Positions(long[] points, long[] steps, long[] lengths)
+    {
+        double[] positions = [0];
+        for (var i = 0; i < points.Length; i++)
+        {
+            var (step, length) = (steps[i], lengths[i]);
+            var along = Shapes.Range((int)points[i]);
+            positions = [.. positions.SelectMany(_ => along, (position, point) => (position * length) + (point * step))];
+        }
+
+        return positions;
     }
 
     /// <summary>Every element of a window gets its share: a transposed convolution with a kernel of ones, channel by channel.</summary>

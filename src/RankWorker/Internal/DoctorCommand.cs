@@ -30,7 +30,15 @@ internal static class DoctorCommand
         {
             var library = OrtLibrary.Load();
             Line($"ONNX Runtime   {library.Version} at {library.Path}");
-            Line($"providers      {string.Join(", ", library.Providers)} (training uses the CPU's in this version)");
+            Line($"providers      {string.Join(", ", library.Providers)}");
+
+            // What a provider complains about is said by the lines.
+            using var environment = new OrtEnvironment(library, OrtLogLevel.Fatal);
+            foreach (var line in DoctorDevices.Lines(environment))
+            {
+                Line($"{line}");
+            }
+
             return true;
         }
         catch (OrtLibraryException exception)
@@ -58,7 +66,7 @@ internal static class DoctorCommand
         }
         catch (MpiException exception)
         {
-            Line($"MPI            {exception.Message}");
+            Line($"MPI            {exception.Message} (Debian and Ubuntu: apt-get install mpich, or openmpi-bin)");
             return false;
         }
     }

@@ -16,4 +16,8 @@ public enum ExecutionProvider
     /// <summary>Any vendor's GPU through WebGPU.</summary>
     [JsonStringEnumMemberName("webgpu")]
     WebGpu,
+
+    /// <summary>The first of cuda, webgpu and cpu that works; a GPU that is only a program on the processor does not count.</summary>
+    [JsonStringEnumMemberName("auto")]
+    Auto,
 }

@@ -35,7 +35,7 @@ public sealed class TrainingForecast
         ArgumentOutOfRangeException.ThrowIfLessThan(worldSize, 1);
         var prepared = PreparedModel.Load(configuration);
         using var alone = new SingleProcessCommunicator();
-        using var materials = TrainingMaterials.Load(configuration, prepared, alone);
+        using var materials = TrainingMaterials.Load(configuration, prepared, alone, logger: null);
         var options = SettingsMapping.Zero(configuration.ZeroOptimization, configuration.Randomness);
         return new TrainingForecast(
             prepared, worldSize,

@@ -85,11 +85,13 @@ public sealed partial class TrainingRun : IDisposable
             $"start every rank with the same {Path.GetFileName(configuration.Path)} and the same --set options.");
         RankAgreement.RequireEqual(
             communicator, "The model files", prepared.FileHash, $"copy one {Path.GetFileName(configuration.Model.Path)} to every machine.");
-        var materials = RankAgreement.Run(communicator, () => TrainingMaterials.Load(configuration, prepared, communicator));
+        var materials = RankAgreement.Run(communicator, () => TrainingMaterials.Load(configuration, prepared, communicator, logger));
         Trainer? trainer = null;
         TrainingRun? run = null;
         try
         {
+            RankAgreement.RequireEqual(
+                communicator, "The execution providers", materials.Provider.Kind.ToString(), "name one in execution.provider that works on every machine.");
             trainer = Trainer.Open(materials, communicator, logger);
             run = RankAgreement.Run(communicator, () => new TrainingRun(configuration, communicator, logger, materials, trainer, maxIterations));
             run.Begin(configurationHash);

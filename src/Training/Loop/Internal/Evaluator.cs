@@ -16,6 +16,7 @@ internal sealed class Evaluator : IDisposable
     private readonly ICommunicator _communicator;
     private readonly InputBuffers[] _inputs;
     private readonly OrtSession _session;
+    private readonly DeviceEvaluation? _device;
     private readonly ZeroEngine _engine;
     private readonly CarriedStates _states;
     private readonly string _loss;
@@ -31,12 +32,13 @@ internal sealed class Evaluator : IDisposable
         _communicator = engine.Communicator;
         var configuration = materials.Configuration;
         var data = materials.Validation!;
-        var model = new TrainingGraphBuilder().BuildEvaluation(
+        var model = new TrainingGraphBuilder(materials.GradientOptions).BuildEvaluation(
             materials.Model, materials.Values, materials.Loss, [.. materials.Prepared.Trainable, .. states.Tensors.Keys]);
         _loss = model.Graph.Output[0].Name;
         _fixedBatch = BatchAxis.IsFixed(materials.Model);
-        using var options = SessionSettings.Create(materials.Environment, configuration.Execution, _communicator);
+        using var options = SessionSettings.For(model, materials, _communicator);
         _session = OrtSession.Open(materials.Environment, model, options);
+        _device = materials.Provider.IsCpu ? null : new DeviceEvaluation(_session, engine, materials.Prepared.Trainable, states);
         var fed = _session.Inputs.Select(input => input.Name).Except(materials.Prepared.Trainable).Except(states.Tensors.Keys)
             .ToHashSet(StringComparer.Ordinal);
         _inputs = [.. data.Select(samples => materials.Buffers(samples, fed))];
@@ -60,6 +62,7 @@ internal sealed class Evaluator : IDisposable
         var totals = new double[5];
         SwapAverage();
         _engine.GatherWholeParameters();
+        _device?.Refresh();
         foreach (var (sampler, inputs, batch) in Batches())
         {
             var counted = sampler.Indices(0, batch, _samples);
@@ -91,7 +94,7 @@ internal sealed class Evaluator : IDisposable
     /// <summary>The model's outputs for given inputs, by the trained parameters as they are now; they must be whole.</summary>
     internal float[] Scores(IReadOnlyDictionary<string, OrtTensor> inputs)
     {
-        var results = _session.Run(With(inputs), [_materials.Classification?.Output ?? _materials.Loss.Output]);
+        var results = Run(inputs, [_materials.Classification?.Output ?? _materials.Loss.Output]);
         using var scores = results[0];
         return scores.Span<float>().ToArray();
     }
@@ -107,6 +110,7 @@ internal sealed class Evaluator : IDisposable
 
     public void Dispose()
     {
+        _device?.Dispose();
         _session.Dispose();
         foreach (var inputs in _inputs)
         {
@@ -122,7 +126,7 @@ internal sealed class Evaluator : IDisposable
         inputs.Fill(_samples.AsSpan(0, counted));
         var feeds = inputs.Tensors.Keys.ToDictionary(name => name, name => inputs.First(name, counted), StringComparer.Ordinal);
         var classification = _materials.Classification;
-        var results = _session.Run(With(feeds), [_loss, classification?.Output ?? _materials.Loss.Output]);
+        var results = Run(feeds, [_loss, classification?.Output ?? _materials.Loss.Output]);
         double loss = results[0].Span<float>()[0];
         if (meter is not null)
         {
@@ -139,6 +143,9 @@ internal sealed class Evaluator : IDisposable
 
         return (loss, weight);
     }
+
+    private IReadOnlyList<OrtTensor> Run(IReadOnlyDictionary<string, OrtTensor> inputs, string[] outputs) =>
+        _device?.Run(inputs, outputs) ?? _session.Run(With(inputs), outputs);
 
     private Dictionary<string, OrtTensor> With(IReadOnlyDictionary<string, OrtTensor> inputs) =>
         new(_materials.Prepared.Trainable.Select(name => KeyValuePair.Create(name, _engine.ParameterTensor(name))).Concat(_states.Tensors)

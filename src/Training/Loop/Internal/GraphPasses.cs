@@ -8,8 +8,12 @@ internal static class GraphPasses
     private const double Mebibyte = 1 << 20;
 
     /// <summary>Applies them; each says in a sentence what it did.</summary>
+    /// <param name="graph">The graph.</param>
+    /// <param name="configuration">What is asked for.</param>
+    /// <param name="gradients">The options the graph was built with.</param>
+    /// <param name="notes">Takes the sentences.</param>
     /// <exception cref="ConfigurationException">A pass cannot do what it is asked to.</exception>
-    internal static TrainingGraph Apply(TrainingGraph graph, TrainingConfiguration configuration, List<string> notes)
+    internal static TrainingGraph Apply(TrainingGraph graph, TrainingConfiguration configuration, GradientOptions gradients, List<string> notes)
     {
         if (configuration.Graph.Recompute is not { } section)
         {
@@ -18,7 +22,8 @@ internal static class GraphPasses
 
         try
         {
-            var (recomputing, report) = Recompute.Apply(graph, new RecomputeOptions { Layers = section.Layers, MemoryBudget = section.MemoryBudget?.Bytes });
+            var (recomputing, report) = Recompute.Apply(
+                graph, new RecomputeOptions { Layers = section.Layers, MemoryBudget = section.MemoryBudget?.Bytes }, gradients);
             notes.Add(Describe(report));
             if (!report.IsBudgetMet)
             {

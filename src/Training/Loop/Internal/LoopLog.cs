@@ -28,4 +28,13 @@ internal static partial class LoopLog
 
     [LoggerMessage(EventId = 304, Level = LogLevel.Information, Message = "{Sentence}")]
     internal static partial void Imported(ILogger logger, string sentence);
+
+    [LoggerMessage(EventId = 320, Level = LogLevel.Information, Message = "Trains on {Provider}: {Device}.")]
+    internal static partial void ProviderChosen(ILogger logger, string provider, string device);
+
+    [LoggerMessage(EventId = 322, Level = LogLevel.Warning, Message = "execution.provider \"auto\" trains on {Provider}: {Device}.")]
+    internal static partial void ProviderFound(ILogger logger, string provider, string device);
+
+    [LoggerMessage(EventId = 321, Level = LogLevel.Warning, Message = "Not on {Provider}, because {Problem}: {Fix}.")]
+    internal static partial void ProviderRefused(ILogger logger, string provider, string? problem, string fix);
 }

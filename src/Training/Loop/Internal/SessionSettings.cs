@@ -1,4 +1,5 @@
 using OrtZero.Mpi;
+using OrtZero.Onnx;
 using OrtZero.Runtime;
 
 namespace OrtZero.Training.Internal;
@@ -17,7 +18,20 @@ internal static class SessionSettings
             environment,
             configuration.Randomness.Deterministic ? configuration.Execution with { IntraOpThreads = 1 } : configuration.Execution,
             communicator,
-            configuration.Randomness.Deterministic ? GraphOptimizationLevel.None : GraphOptimizationLevel.All);
+            TrainingLevel(configuration));
+
+    /// <summary>How much ONNX Runtime may rewrite the training graph.</summary>
+    internal static GraphOptimizationLevel TrainingLevel(TrainingConfiguration configuration) =>
+        configuration.Randomness.Deterministic ? GraphOptimizationLevel.None : GraphOptimizationLevel.All;
+
+    /// <summary>For a graph that runs on the chosen provider.</summary>
+    internal static OrtSessionOptions For(
+        OnnxModel graph, TrainingMaterials materials, ICommunicator communicator, GraphOptimizationLevel level = GraphOptimizationLevel.All)
+    {
+        var options = Create(materials.Environment, materials.Configuration.Execution, communicator, level);
+        materials.Provider.Add(options, graph);
+        return options;
+    }
 
     internal static OrtSessionOptions Create(
         OrtEnvironment environment, ExecutionSection execution, ICommunicator communicator, GraphOptimizationLevel level = GraphOptimizationLevel.All)

@@ -12,7 +12,7 @@ internal sealed class Trainer : IDisposable
     private readonly TrainingMaterials _materials;
     private readonly InputBuffers[] _inputs;
     private readonly int[] _samples;
-    private TrainingSession[] _sessions = [];
+    private ITrainingSession[] _sessions = [];
 
     private Trainer(TrainingMaterials materials, ZeroEngine engine)
     {
@@ -74,9 +74,17 @@ internal sealed class Trainer : IDisposable
     {
         CloseSessions();
         Engine.Train(trained);
-        var graphs = Engine.AttachAll(_materials.Graphs);
-        _sessions = RankAgreement.Run(Engine.Communicator, () =>
-            graphs.Select((graph, bucket) => new TrainingSession(_materials, Engine, graph, _inputs[bucket], States)).ToArray());
+        if (_materials.Provider.IsCpu)
+        {
+            var graphs = Engine.AttachAll(_materials.Graphs);
+            _sessions = RankAgreement.Run(Engine.Communicator, () =>
+                graphs.Select((graph, bucket) => new TrainingSession(_materials, Engine, graph, bucket, _inputs[bucket], States)).ToArray());
+        }
+        else
+        {
+            _sessions = RankAgreement.Run(Engine.Communicator, () =>
+                _materials.Graphs.Select((graph, bucket) => new DeviceSession(_materials, Engine, graph, trained, _inputs[bucket], States)).ToArray());
+        }
     }
 
     /// <summary>Runs one micro-batch: its gradients go into the update, its loss is returned with what it is to be divided by.</summary>
@@ -86,9 +94,8 @@ internal sealed class Trainer : IDisposable
         var bucket = _materials.Sampler.Indices(epoch, positionInEpoch, _samples);
         _inputs[bucket].Fill(_samples);
         Engine.Trace?.Add(TraceActivity.Data, started);
-        Engine.BeginMicroBatch(first, last, bucket);
         var running = Stopwatch.GetTimestamp();
-        var loss = _sessions[bucket].Run();
+        var loss = _sessions[bucket].Run(first, last);
         Engine.Trace?.Add(TraceActivity.Run, running);
         States.Advance();
         return loss;

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging;
 using OrtZero.Autograd;
 using OrtZero.Mpi;
 using OrtZero.Onnx;
@@ -14,6 +15,7 @@ internal sealed class TrainingMaterials : IDisposable
 
     private TrainingMaterials(TrainingConfiguration configuration, PreparedModel prepared, IReadOnlyList<Dataset> train)
     {
+        Provider = ChosenProvider.OfCpu;
         Configuration = configuration;
         Prepared = prepared;
         Train = train;
@@ -26,6 +28,12 @@ internal sealed class TrainingMaterials : IDisposable
     internal PreparedModel Prepared { get; }
 
     internal OrtEnvironment Environment { get; }
+
+    /// <summary>What runs the sessions.</summary>
+    internal ChosenProvider Provider { get; private set; }
+
+    /// <summary>How graphs are written for the provider.</summary>
+    internal GradientOptions GradientOptions => new() { FusedKernels = Provider.IsCpu, Target = Provider.Target };
 
     internal LossOptions Loss { get; }
 
@@ -73,17 +81,21 @@ internal sealed class TrainingMaterials : IDisposable
     /// <summary>Memory for micro-batches of all inputs of a data section.</summary>
     internal InputBuffers Buffers(Dataset dataset) => Buffers(dataset, [.. dataset.Fields.Keys]);
 
-    internal static TrainingMaterials Load(TrainingConfiguration configuration, PreparedModel prepared, ICommunicator communicator)
+    /// <param name="configuration">What to train.</param>
+    /// <param name="prepared">Its model.</param>
+    /// <param name="communicator">The ranks.</param>
+    /// <param name="logger">Who hears which provider was chosen. Null: nothing will run there, and the CPU's graph serves.</param>
+    internal static TrainingMaterials Load(
+        TrainingConfiguration configuration, PreparedModel prepared, ICommunicator communicator, ILogger? logger)
     {
-        if (configuration.Execution.Provider != ExecutionProvider.Cpu)
-        {
-            throw new ConfigurationException(
-                [$"{configuration.Path}: execution.provider {configuration.Execution.Provider} is not in this version, which trains on the CPU: set it to \"cpu\"."]);
-        }
-
         var materials = new TrainingMaterials(configuration, prepared, Dataset.OpenBuckets(configuration.Data.Train, "data.train"));
         try
         {
+            if (logger is not null)
+            {
+                materials.Provider = ChosenProvider.Choose(configuration, materials.Environment, communicator, logger);
+            }
+
             materials.Fill(communicator);
             return materials;
         }
@@ -124,14 +136,14 @@ internal sealed class TrainingMaterials : IDisposable
         }
 
         IEnumerable<TrainingGraph> graphs = Prepared.Artifacts is { } artifacts ? [Lowered(artifacts)] : Train.Select(Built);
-        Graphs = [.. graphs.Select(graph => GraphPasses.Apply(graph, Configuration, Notes))];
+        Graphs = [.. graphs.Select(graph => GraphPasses.Apply(graph, Configuration, GradientOptions, Notes))];
     }
 
     private TrainingGraph Built(Dataset dataset)
     {
         // What the data gets wrong about labels is said in its words before the graph says it in its own.
         LabelInputs.Of(Loss, Model, _values[dataset], dataset, Configuration.MicroBatchSize);
-        return new TrainingGraphBuilder().Build(Model, _values[dataset], Loss, [.. Prepared.Trainable]);
+        return new TrainingGraphBuilder(GradientOptions).Build(Model, _values[dataset], Loss, [.. Prepared.Trainable]);
     }
 
     private TrainingGraph Lowered(OfficialArtifacts artifacts)

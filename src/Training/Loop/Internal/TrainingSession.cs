@@ -7,7 +7,7 @@ using OrtZero.Sharding;
 namespace OrtZero.Training.Internal;
 
 /// <summary>A session of a training graph with all its memory bound once.</summary>
-internal sealed class TrainingSession : IDisposable
+internal sealed class TrainingSession : ITrainingSession
 {
     private const int Alignment = 64;
 
@@ -17,9 +17,13 @@ internal sealed class TrainingSession : IDisposable
     private readonly OrtTensor? _count;
     private readonly OrtSession _session;
     private readonly OrtBinding _binding;
+    private readonly ZeroEngine _engine;
+    private readonly int _bucket;
 
-    internal TrainingSession(TrainingMaterials materials, ZeroEngine engine, TrainingGraph graph, InputBuffers inputs, CarriedStates states)
+    internal TrainingSession(TrainingMaterials materials, ZeroEngine engine, TrainingGraph graph, int bucket, InputBuffers inputs, CarriedStates states)
     {
+        _engine = engine;
+        _bucket = bucket;
         using var domain = KernelLibrary.CreateDomain(materials.Environment);
         foreach (var custom in engine.Operators)
         {
@@ -54,10 +58,10 @@ internal sealed class TrainingSession : IDisposable
         _binding.Output(ZeroEngine.TokenOutput, _token);
     }
 
-    /// <summary>Runs the graph on what the bound inputs hold.</summary>
-    /// <returns>The loss, with what it is to be divided by.</returns>
-    internal MicroBatchLoss Run()
+    /// <inheritdoc/>
+    public MicroBatchLoss Run(bool first, bool last)
     {
+        _engine.BeginMicroBatch(first, last, _bucket);
         _session.Run(_binding);
         return new MicroBatchLoss(_loss.Span<float>()[0], _count is null ? 1 : _count.Span<float>()[0]);
     }
