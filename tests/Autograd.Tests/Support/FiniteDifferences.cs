@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Google.Protobuf;
 using OrtZero.Onnx;
 using OrtZero.Onnx.Protobuf;
 using OrtZero.Runtime;
@@ -23,9 +24,18 @@ internal static class FiniteDifferences
         using var forward = Ort.Open(evaluation);
         var expectedLoss = Ort.Run(forward, Feed(test))["loss"][0];
         var numeric = Numeric(test, forward);
-        foreach (var fused in (ReadOnlySpan<bool>)[true, false])
+        var written = ByteString.Empty;
+        foreach (var (fused, target) in (ReadOnlySpan<(bool, OperatorTarget)>)[(true, OperatorTarget.Any), (false, OperatorTarget.Any), (false, OperatorTarget.WebGpu)])
         {
-            var graph = new TrainingGraphBuilder(new GradientOptions { FusedKernels = fused }).Build(model, values, loss, names);
+            var graph = new TrainingGraphBuilder(new GradientOptions { FusedKernels = fused, Target = target }).Build(model, values, loss, names);
+            var bytes = graph.Model.Proto.ToByteString();
+            if (bytes == written)
+            {
+                // The same graph for WebGPU as for others.
+                continue;
+            }
+
+            written = bytes;
             using var session = Ort.Open(graph.Model);
             var results = Ort.Run(session, Feed(test));
             var tolerance = test.Type == TensorElementType.Double ? 1e-9 : 1e-4;
@@ -34,7 +44,7 @@ internal static class FiniteDifferences
             {
                 var actual = results[$"{name}_grad"];
                 Assert.Equal(Tensors.Count(shape), actual.Length);
-                Compare(numeric[name], actual, test.Type == TensorElementType.Double ? 1e-7 : 2e-3, $"{test.Node.OpType} {name} (fused: {fused})");
+                Compare(numeric[name], actual, test.Type == TensorElementType.Double ? 1e-7 : 2e-3, $"{test.Node.OpType} {name} (fused: {fused}, target: {target})");
             }
         }
     }

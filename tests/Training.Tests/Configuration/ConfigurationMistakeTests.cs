@@ -85,7 +85,7 @@ public sealed class ConfigurationMistakeTests : IDisposable
     [InlineData("graph/recompute", "{\"layers\": [\"a\"], \"memory_budget\": \"1GB\"}", "graph.recompute has both layers and memory_budget; remove one of them.")]
     [InlineData("graph/recompute", "{\"layers\": [\"\"]}", "graph.recompute.layers.0 is empty, which is in every name; remove it.")]
     [InlineData("graph/recompute", "{\"memory_budget\": \"much\"}", "graph.recompute.memory_budget is the string \"much\", but must be a string such as \"64MiB\".")]
-    [InlineData("execution/provider", "\"gpu\"", "execution.provider is the string \"gpu\", which this version does not have; it has \"cpu\", \"cuda\", \"webgpu\". Did you mean \"cpu\"?")]
+    [InlineData("execution/provider", "\"gpu\"", "execution.provider is the string \"gpu\", which this version does not have; it has \"cpu\", \"cuda\", \"webgpu\", \"auto\". Did you mean \"cpu\"?")]
     [InlineData("coordinator/address", "\"nowhere\"", "coordinator.address is the string \"nowhere\", but must be a string such as \"embedded\", \"none\" or \"host:5050\".")]
     [InlineData("coordinator/port", "70000", "coordinator.port is 70000, but must be at least 0 and at most 65535.")]
     [InlineData("log/jsonl", "\"yes\"", "log.jsonl is the string \"yes\", but must be true or false.")]
