@@ -19,7 +19,7 @@ public sealed class ProviderTests(ITestOutputHelper output)
     [Theory]
     [InlineData("activations")]
     [InlineData("cnn_bn")]
-    [InlineData("lstm")]
+    [InlineData("llama_rope_gqa")]
     public void First_gradients_on_webgpu_are_those_of_pytorch(string name)
     {
         using var job = Job.Zoo(name).With("execution.provider", "\"webgpu\"");
@@ -40,8 +40,7 @@ public sealed class ProviderTests(ITestOutputHelper output)
     }
 
     [Theory]
-    [InlineData(0, false)]
-    [InlineData(1, true)]
+    [InlineData(0, true)]
     [InlineData(2, false)]
     public void Two_ranks_share_a_device_and_train_as_the_cpu_does(int stage, bool deterministic)
     {
