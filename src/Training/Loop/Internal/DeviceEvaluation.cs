@@ -41,6 +41,9 @@ internal sealed class DeviceEvaluation : IDisposable
         _bound = _engine.Updates;
     }
 
+    /// <summary>The parameters were exchanged: the next run brings them anew.</summary>
+    internal void Forget() => _bound = -1;
+
     /// <summary>Runs one batch; the caller disposes the results, which are in the order asked for.</summary>
     internal IReadOnlyList<OrtTensor> Run(IReadOnlyDictionary<string, OrtTensor> inputs, string[] outputs)
     {

@@ -105,6 +105,7 @@ internal sealed class Evaluator : IDisposable
         if (_engine.HasAverage)
         {
             _engine.SwapAverage();
+            _device?.Forget();
         }
     }
 
