@@ -32,7 +32,9 @@ public static class ShardingForecast
         var plan = PartitionPlan.Create(graph, worldSize, options);
         var trained = plan.Parameters.Select(_ => true).ToArray();
         var attached = ReduceGradPass.Attach(graph, plan, trained, ZeroEngine.OperatorDomain);
-        var order = plan.SharedOffset > 0 ? GatherParamPass.Attach(attached, plan, options.MaxReuseDistance, ZeroEngine.OperatorDomain) : [];
+        int[] order = plan.SharedOffset > 0
+            ? GatherParamPass.Attach(attached, plan, options.MaxReuseDistance, options.MaxLiveElements, ZeroEngine.OperatorDomain).Parameters
+            : [];
 
         // Rank 0, whose pieces are never padding alone.
         var memory = ModelStateMemory.Estimate(plan, stage, groups, rank: 0) with { Average = keepsAverage ? plan.ShardElements * sizeof(float) : 0 };
@@ -49,7 +51,12 @@ public static class ShardingForecast
             : 0;
         if (order.Length > 0)
         {
-            buffers += ParameterGatherer.RingElements(plan, order, options.OverlapComm ? options.PrefetchElements : null) * sizeof(float);
+            buffers += ParameterGatherer.RingElements(plan, order, options.Ahead) * sizeof(float);
+        }
+
+        if (stage > 0)
+        {
+            buffers += PieceGather.PassingElements(plan, options.AllGatherBucketSize) * sizeof(float);
         }
 
         // Every collective here makes a rank send (N - 1) / N of the bytes it is about.

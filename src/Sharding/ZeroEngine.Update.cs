@@ -42,7 +42,16 @@ public sealed partial class ZeroEngine
         var bucket = Plan.Buckets[index];
         var started = Stopwatch.GetTimestamp();
         communicator.Label("parameters", index);
-        communicator.AllGather(ParameterSpan(bucket.Offset, (int)bucket.Length));
+        var parameters = ParameterSpan(bucket.Offset, (int)bucket.Length);
+        if (_pieces is null)
+        {
+            communicator.AllGather(parameters);
+        }
+        else
+        {
+            _pieces.Gather(communicator, parameters);
+        }
+
         communicator.Label(null);
         Trace?.Add(TraceActivity.Gather, started, index);
     }

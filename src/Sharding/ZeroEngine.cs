@@ -1,7 +1,6 @@
 using System.Numerics;
 using System.Runtime.InteropServices;
 using Microsoft.Extensions.Logging;
-using OrtZero.Autograd;
 using OrtZero.Mpi;
 using OrtZero.Onnx;
 using OrtZero.Runtime;
@@ -35,6 +34,7 @@ public sealed partial class ZeroEngine : IDisposable
     private readonly GradientReducer _gradients;
     private readonly ShardedOptimizer _optimizer;
     private readonly Action<int> _gatherOverlapped;
+    private readonly PieceGather? _pieces;
     private ParameterGatherer[] _gatherers = [];
     private ParameterGatherer? _gatherer;
 
@@ -98,6 +98,7 @@ public sealed partial class ZeroEngine : IDisposable
             : new StreamedGradients(
                 plan, communicator, gather: Stage == 0, options.OverlapComm, options.Deterministic, options.Wire, _trained);
         _optimizer = new ShardedOptimizer(plan, groups, communicator, sharded: Stage > 0, _parameters, _gradients);
+        _pieces = Stage > 0 ? new PieceGather(plan, communicator.Rank, options.AllGatherBucketSize) : null;
         _gatherOverlapped = bucket => GatherUpdated(_gradients.OverlapCommunicator!, bucket);
         ReduceGradOperator = new ReduceGradOperator(plan, _gradients);
         Operators = [ReduceGradOperator, new GatherParamOperator(() => _gatherer ?? throw new ShardingException("The graph was not prepared by this engine's AttachReduceGrad."))];
@@ -128,7 +129,7 @@ public sealed partial class ZeroEngine : IDisposable
     public ModelStateMemory Memory => new(_parameters.ByteLength, _gradients.ByteLength, _optimizer.ByteLength) { Average = _average?.ByteLength ?? 0 };
 
     /// <summary>The bytes of buffers for buckets on their way between ranks, allocated so far.</summary>
-    public long TransitBytes => _gradients.TransitBytes + _gatherers.Distinct().Sum(gatherer => gatherer.ByteLength);
+    public long TransitBytes => _gradients.TransitBytes + (_pieces?.ByteLength ?? 0) + _gatherers.Distinct().Sum(gatherer => gatherer.ByteLength);
 
     /// <summary>How many updates were applied (skipped ones do not count): the t of Adam's bias correction.</summary>
     public long Updates { get; internal set; }
@@ -235,42 +236,6 @@ public sealed partial class ZeroEngine : IDisposable
         }
     }
 
-    /// <summary>
-    /// Ends every gradient of a training graph in a ReduceGrad node and leaves <see cref="TokenOutput"/> in their place as graph
-    /// output. At stage 3, sharded parameters are no inputs any more but begin in GatherParam nodes. The graph given is not changed. A
-    /// later call takes the place of an earlier one at stage 3. Collective there. The gradients keep their names (<see cref="TrainableParameter.GradientName"/>) as
-    /// values inside the graph.
-    /// </summary>
-    /// <exception cref="ShardingException">Graph and plan disagree about a parameter.</exception>
-    public TrainingGraph AttachReduceGrad(TrainingGraph graph) => AttachAll([graph])[0];
-
-    /// <summary>The same for several graphs over the same parameters, as for samples of several lengths; a run of each is announced by
-    /// <see cref="BeginMicroBatch"/> with its place.</summary>
-    /// <exception cref="ShardingException">A graph and the plan disagree about a parameter.</exception>
-    public IReadOnlyList<TrainingGraph> AttachAll(IReadOnlyList<TrainingGraph> graphs)
-    {
-        ArgumentNullException.ThrowIfNull(graphs);
-        TrainingGraph[] attached = [.. graphs.Select(graph => ReduceGradPass.Attach(graph, Plan, _trained, OperatorDomain))];
-        if (Plan.SharedOffset > 0)
-        {
-            var orders = Array.ConvertAll(attached, graph => GatherParamPass.Attach(graph, Plan, _options.MaxReuseDistance, OperatorDomain));
-            DisposeGatherers();
-            _gatherers = new ParameterGatherer[orders.Length];
-            for (var index = 0; index < orders.Length; index++)
-            {
-                // Graphs that gather in one order share the buffers and the thread.
-                _gatherers[index] = Array.Find(_gatherers[..index], other => other.Order.SequenceEqual(orders[index]))
-                    ?? new ParameterGatherer(Plan, _parameters, Communicator, orders[index], _options.OverlapComm ? _options.PrefetchElements : null) { Trace = Trace };
-            }
-
-            _gatherer = _gatherers[0];
-        }
-
-        return attached;
-    }
-
-    private bool DisposeGatherers() => _gatherers.Distinct().Aggregate(true, (all, gatherer) => gatherer.TryDispose() & all);
-
     /// <summary>Says that a micro-batch is about to run.</summary>
     /// <param name="first">It is the first of an update: gradients are written, not added.</param>
     /// <param name="last">It is the last of an update: full buckets are reduced while it runs. When a last micro-batch was not
@@ -361,6 +326,7 @@ public sealed partial class ZeroEngine : IDisposable
         ReleaseWholeParameters();
         if (DisposeGatherers() & _gradients.TryDispose())
         {
+            _pieces?.Dispose();
             _optimizer.Dispose();
             _average?.Dispose();
             _parameters.Dispose();

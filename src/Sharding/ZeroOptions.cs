@@ -16,6 +16,10 @@ public sealed record ZeroOptions
     /// <summary>The number of elements in a bucket, what one collective reduces or gathers. Default 5 million (20 MB).</summary>
     public long ReduceBucketSize { get; init; } = DefaultReduceBucketSize;
 
+    /// <summary>The most elements, of all ranks together, in one collective that gathers updated parameters. Smaller ones leave room on the
+    /// wire for others, larger ones cost less each; the values are the same. More than a bucket is a bucket. Default: no limit but that.</summary>
+    public long AllGatherBucketSize { get; init; } = long.MaxValue;
+
     /// <summary>Reduces full buckets on a communication thread while the backward pass goes on. Default true; without effect in a
     /// single process.</summary>
     public bool OverlapComm { get; init; } = true;
@@ -31,10 +35,17 @@ public sealed record ZeroOptions
     /// between. Default 0.</summary>
     public long MaxReuseDistance { get; init; }
 
+    /// <summary>At stage 3, the most elements of gathered parameters that are whole at a time: gathered ahead, in use, or kept for their next
+    /// use. What a single node reads is gathered all the same. Default: no limit.</summary>
+    public long MaxLiveElements { get; init; } = long.MaxValue;
+
     /// <summary>How gradients travel between ranks at every stage. Updated parameters always travel as they are. Default float32.</summary>
     public WireFormat Wire { get; init; }
 
     /// <summary>Sums the gradients of an update's micro-batches in one fixed tree over their index (step * world size + rank), so
     /// that the result is the same to the last bit for any world size that is a power of two. Default false.</summary>
     public bool Deterministic { get; init; }
+
+    /// <summary>Elements gathered before they are needed; null: on the thread that needs them.</summary>
+    internal long? Ahead => OverlapComm ? Math.Min(PrefetchElements, MaxLiveElements) : null;
 }

@@ -20,14 +20,15 @@ internal static class GatherParamPass
     /// <param name="graph">The graph; its model is changed.</param>
     /// <param name="plan">Which parameters are gathered.</param>
     /// <param name="maxReuseDistance">Elements gathered between two uses up to which the second needs no gather of its own.</param>
+    /// <param name="maxLive">Elements that may be whole at a time for a parameter to be kept for another use.</param>
     /// <param name="domain">The operators' domain.</param>
-    /// <returns>The parameters in the order of their gathers.</returns>
-    public static int[] Attach(TrainingGraph graph, PartitionPlan plan, long maxReuseDistance, string domain)
+    /// <returns>The gathers in their order.</returns>
+    public static GatherSchedule Attach(TrainingGraph graph, PartitionPlan plan, long maxReuseDistance, long maxLive, string domain)
     {
         var model = graph.Model.Graph;
         NameCaptured(model, name => plan.TryIndexOf(name, out var parameter) && plan.IsGathered(parameter));
         var nodes = InOrderOfUse(model, domain);
-        var gathers = Gathers(graph, plan, nodes, maxReuseDistance);
+        var gathers = Gathers(graph, plan, nodes, maxReuseDistance, maxLive);
         var producers = new Dictionary<string, int>(StringComparer.Ordinal);
         for (var index = 0; index < nodes.Count; index++)
         {
@@ -65,7 +66,7 @@ internal static class GatherParamPass
         var kept = model.Input.Where(input => !plan.TryIndexOf(input.Name, out var parameter) || !plan.IsGathered(parameter)).ToList();
         model.Input.Clear();
         model.Input.AddRange(kept);
-        return [.. gathers.Select(gather => gather.Parameter)];
+        return new GatherSchedule([.. gathers.Select(gather => gather.Parameter)], [.. gathers.Select(gather => gather.Live)]);
 
         NodeProto Node(int position)
         {
@@ -118,7 +119,7 @@ internal static class GatherParamPass
         bool IsReduceGrad(NodeProto node) => node.OpType == ReduceGradOperator.OperatorName && node.Domain == domain;
     }
 
-    private static List<Gather> Gathers(TrainingGraph graph, PartitionPlan plan, List<NodeProto> nodes, long maxReuseDistance)
+    private static List<Gather> Gathers(TrainingGraph graph, PartitionPlan plan, List<NodeProto> nodes, long maxReuseDistance, long maxLive)
     {
         var gathers = new List<Gather>();
         var open = new Dictionary<int, (Gather Gather, long GatheredAt)>();
@@ -132,9 +133,14 @@ internal static class GatherParamPass
                     continue;
                 }
 
-                if (!open.TryGetValue(parameter, out var held) || gathered - held.GatheredAt > maxReuseDistance)
+                if (!open.TryGetValue(parameter, out var held) || gathered - held.GatheredAt > maxReuseDistance || !TryKeep(held.Gather, index))
                 {
-                    held.Gather = new Gather(parameter, index, []);
+                    held.Gather = new Gather(parameter, index, [])
+                    {
+                        Last = index,
+                        Live = plan.GatheredElements(parameter)
+                            + gathers.Where(other => other.Last >= index).Sum(other => plan.GatheredElements(other.Parameter)),
+                    };
                     gathers.Add(held.Gather);
                     gathered += plan.Parameters[parameter].Length;
                 }
@@ -149,6 +155,29 @@ internal static class GatherParamPass
             ? gathers
             : throw new ShardingException(
                 $"No node of the training graph reads '{unused.Name}', so stage 3 has nowhere to gather it: freeze the parameter, or raise zero_optimization.stage3_param_persistence_threshold above its {plan.Parameters[plan.IndexOf(unused.Name)].Length} elements.");
+
+        // Kept longer, it is whole beside every parameter that was gathered since its last use.
+        bool TryKeep(Gather kept, int use)
+        {
+            var elements = plan.GatheredElements(kept.Parameter);
+            for (var pass = 0; pass < 2; pass++)
+            {
+                for (var later = gathers.Count - 1; later >= 0 && gathers[later].First > kept.Last; later--)
+                {
+                    if (pass == 1)
+                    {
+                        gathers[later].Live += elements;
+                    }
+                    else if (gathers[later].Live > maxLive - elements)
+                    {
+                        return false;
+                    }
+                }
+            }
+
+            kept.Last = use;
+            return true;
+        }
     }
 
     // A branch or loop reads values around it without naming them as inputs. An Identity before the node names what it reads, and so
@@ -188,5 +217,12 @@ internal static class GatherParamPass
     }
 
     /// <summary>One GatherParam node: its parameter, the position of its first user, and the inputs it serves.</summary>
-    private sealed record Gather(int Parameter, int First, List<(int Node, int Input)> Uses);
+    private sealed record Gather(int Parameter, int First, List<(int Node, int Input)> Uses)
+    {
+        /// <summary>The position of the last user so far.</summary>
+        public int Last { get; set; }
+
+        /// <summary>The elements that are whole right after it.</summary>
+        public long Live { get; set; }
+    }
 }

@@ -16,6 +16,8 @@ internal sealed class ParameterGatherer : IDisposable
     private readonly PartitionPlan _plan;
     private readonly ParameterStore _parameters;
     private readonly int[] _order;
+    private readonly long[] _live;
+    private readonly long _maxLive;
     private readonly long[] _offsets;
     private readonly long _ahead;
     private readonly RingBuffer _ring;
@@ -31,10 +33,16 @@ internal sealed class ParameterGatherer : IDisposable
     /// <param name="plan">The layout.</param>
     /// <param name="parameters">Where the shard lies.</param>
     /// <param name="communicator">The ranks; used only while a run asks for parameters.</param>
-    /// <param name="order">The parameters in the order in which a run asks for them.</param>
+    /// <param name="schedule">The parameters in the order in which a run asks for them.</param>
     /// <param name="ahead">Elements gathered before they are asked for; null to gather in the thread that asks.</param>
-    public ParameterGatherer(PartitionPlan plan, ParameterStore parameters, ICommunicator communicator, int[] order, long? ahead)
+    /// <param name="maxLive">Elements that may be whole at a time, gathered ahead or in the graph; beyond, only what is asked for is gathered.</param>
+    public ParameterGatherer(
+        PartitionPlan plan, ParameterStore parameters, ICommunicator communicator, GatherSchedule schedule, long? ahead, long maxLive)
     {
+        Schedule = schedule;
+        var order = schedule.Parameters;
+        _live = schedule.Live;
+        _maxLive = maxLive;
         _plan = plan;
         _parameters = parameters;
         _order = order;
@@ -56,8 +64,11 @@ internal sealed class ParameterGatherer : IDisposable
     /// <summary>The bytes of the buffers.</summary>
     public long ByteLength => _ring.ByteLength;
 
-    /// <summary>The parameters in the order in which a run asks for them.</summary>
-    public IReadOnlyList<int> Order => _order;
+    /// <summary>What a run asks for.</summary>
+    public GatherSchedule Schedule { get; }
+
+    /// <summary>The most elements that were whole at a time, gathered ahead or in the graph; one that is copied from here to there counts once.</summary>
+    public long PeakLive { get; private set; }
 
     /// <summary>The elements of the buffer: room for what is gathered ahead, however it falls around the end of the ring.</summary>
     public static long RingElements(PartitionPlan plan, int[] order, long? ahead)
@@ -120,6 +131,7 @@ internal sealed class ParameterGatherer : IDisposable
             _ring.Release(_offsets[position] + elements);
             _waitingElements -= _thread is null ? 0 : elements;
             _taken++;
+            Measure();
             Issue();
         }
     }
@@ -171,10 +183,16 @@ internal sealed class ParameterGatherer : IDisposable
     private void Issue()
     {
         while (_thread is not null && _issued < _order.Length
-            && _waitingElements + _plan.GatheredElements(_order[_issued]) <= _ahead && IssueNext())
+            && _waitingElements + _plan.GatheredElements(_order[_issued]) <= Math.Min(_ahead, _maxLive - InGraph) && IssueNext())
         {
+            Measure();
         }
     }
+
+    // At most: some of it may be free by now.
+    private long InGraph => _taken > 0 ? _live[_taken - 1] : 0;
+
+    private void Measure() => PeakLive = Math.Max(PeakLive, _waitingElements + InGraph);
 
     private bool IssueNext()
     {

@@ -46,7 +46,7 @@ public sealed record ZeroOptimizationSection
     /// <summary>No effect: gradients always lie in one contiguous buffer. Null: not written.</summary>
     public bool? ContiguousGradients { get; init; }
 
-    /// <summary>No effect: reduce_bucket_size holds for gathering too. Null: not written.</summary>
+    /// <summary>The most elements in one all-gather of updated parameters, of all ranks together. Default: reduce_bucket_size, which it cannot exceed.</summary>
     [Limits(AtLeast = 1)]
     public long? AllgatherBucketSize { get; init; }
 
@@ -77,7 +77,10 @@ public sealed record ZeroOptimizationSection
     [Limits(AtLeast = 0)]
     public long Stage3ParamPersistenceThreshold { get; init; } = 100_000;
 
-    /// <summary>No more elements than this are fetched ahead at stage 3; no effect below it. Default: 1e9.</summary>
+    /// <summary>
+    /// At stage 3 no more elements than this are whole at a time, fetched ahead, in use or kept for their next use; what a single node
+    /// reads is fetched all the same. No effect below stage 3. Default: 1e9.
+    /// </summary>
     [Limits(AtLeast = 1)]
     public long Stage3MaxLiveParameters { get; init; } = 1_000_000_000;
 

@@ -9,8 +9,8 @@ internal static class ConfigurationWarnings
         var zero = configuration.ZeroOptimization;
         NoEffect(zero.ContiguousGradients is false, "zero_optimization.contiguous_gradients", "gradients always lie in one contiguous buffer");
         NoEffect(
-            zero.AllgatherBucketSize is { } bucket && bucket != zero.ReduceBucketSize,
-            "zero_optimization.allgather_bucket_size", "reduce_bucket_size holds for gathering too");
+            zero.AllgatherBucketSize > zero.ReduceBucketSize,
+            "zero_optimization.allgather_bucket_size", "parameters are gathered in buckets of reduce_bucket_size at most");
         NoEffect(zero.ReduceScatter is false, "zero_optimization.reduce_scatter", "from stage 1 gradients are always reduce-scattered");
         NoEffect(zero.AllgatherPartitions is false, "zero_optimization.allgather_partitions", "updated parameters always come back by all-gather");
         NoEffect(zero.LoadFromFp32Weights is false, "zero_optimization.load_from_fp32_weights", "parameters are always float32");

@@ -56,9 +56,11 @@ internal static class SettingsMapping
     {
         Stage = section.Stage,
         ReduceBucketSize = section.ReduceBucketSize,
+        AllGatherBucketSize = section.AllgatherBucketSize is { } limit && limit < section.ReduceBucketSize ? limit : long.MaxValue,
         OverlapComm = section.OverlapComm,
         PersistenceThreshold = section.Stage3ParamPersistenceThreshold,
-        PrefetchElements = Math.Min(section.Stage3PrefetchBucketSize, section.Stage3MaxLiveParameters),
+        PrefetchElements = section.Stage3PrefetchBucketSize,
+        MaxLiveElements = section.Stage3MaxLiveParameters,
         MaxReuseDistance = section.Stage3MaxReuseDistance,
         Deterministic = randomness.Deterministic,
         Wire = section.CommunicationDataType switch
