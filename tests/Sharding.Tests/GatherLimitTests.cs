@@ -27,7 +27,7 @@ public sealed class GatherLimitTests
     }
 
     [Theory]
-    [InlineData(20_000)]
+    [InlineData(30_000)]
     [InlineData(60_000)]
     public void No_more_parameters_than_the_limit_are_whole_at_a_time(long limit)
     {
