@@ -1,4 +1,5 @@
 using System.Text.Json;
+using OrtZero.Training.Internal;
 
 namespace OrtZero.Training.Tests;
 
@@ -147,5 +148,21 @@ public sealed class TrainingConfigurationTests : IDisposable
 
         var warning = Assert.Single(configuration.Warnings);
         Assert.Contains("zero_optimization.contiguous_gradients has no effect", warning, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("1000", 1000, false)]
+    [InlineData("5e6", long.MaxValue, false)]
+    [InlineData("5e7", long.MaxValue, true)]
+    public void Parameters_are_gathered_in_pieces_of_allgather_bucket_size_below_a_bucket(string size, long elements, bool warns)
+    {
+        var configuration = _folder.Load(
+            ConfigurationFolder.Valid, $"zero_optimization.allgather_bucket_size={size}", "zero_optimization.reduce_bucket_size=5e6",
+            "zero_optimization.stage3_max_live_parameters=70000");
+
+        var options = SettingsMapping.Zero(configuration.ZeroOptimization, configuration.Randomness);
+
+        Assert.Equal((elements, 70_000), (options.AllGatherBucketSize, options.MaxLiveElements));
+        Assert.Equal(warns, configuration.Warnings.Any(warning => warning.StartsWith("zero_optimization.allgather_bucket_size has no effect", StringComparison.Ordinal)));
     }
 }
