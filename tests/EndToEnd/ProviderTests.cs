@@ -118,4 +118,18 @@ public sealed class ProviderTests(ITestOutputHelper output)
         without.Expect(0);
         Assert.Matches("webgpu +not usable, because Vulkan finds no adapter: install", without.Output);
     }
+
+    [Fact]
+    public void The_operator_report_says_what_webgpu_runs_or_why_it_cannot()
+    {
+        string[] arguments = ["gradcheck", RepositoryPaths.Fixture("zoo", "activations", "model.onnx"), "--op-report", "--provider", "webgpu"];
+        using var run = ProgramRun.RankWorker(1, arguments, s_swiftShader);
+        run.Expect(0);
+        Assert.Matches(@"Gemm .*CPU +WebGpu", run.Output);
+
+        using var without = ProgramRun.RankWorker(1, arguments, s_noGpu);
+        without.Expect(2);
+        Assert.Contains("--provider webgpu cannot be used, because Vulkan finds no adapter: install", without.Error, StringComparison.Ordinal);
+        Assert.Single(without.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+    }
 }

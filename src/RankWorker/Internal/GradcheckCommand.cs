@@ -56,6 +56,7 @@ internal static class GradcheckCommand
                 if (result.GetValue(report))
                 {
                     string[] asked = ["CPU", .. result.GetValue(providers) ?? []];
+                    Array.ForEach(asked, provider => RequireProvider(environment, provider));
                     return Write(OperatorReport.Create(environment, model, ByName(inputs), trainable, [.. asked.Distinct(StringComparer.OrdinalIgnoreCase)]), result.GetValue(json));
                 }
 
@@ -107,6 +108,21 @@ internal static class GradcheckCommand
         }
 
         return report;
+    }
+
+    private static void RequireProvider(OrtEnvironment environment, string provider)
+    {
+        const string Ending = "ExecutionProvider";
+        var known = environment.Library.Providers;
+        var full = provider.EndsWith(Ending, StringComparison.OrdinalIgnoreCase) ? provider : provider + Ending;
+        var name = known.FirstOrDefault(item => item.Equals(full, StringComparison.OrdinalIgnoreCase))
+            ?? throw new ConfigurationException(
+                [$"--provider {provider} is not in this ONNX Runtime, which has {string.Join(", ", known.Select(item => item.Replace(Ending, "", StringComparison.Ordinal)))}: choose one of them."]);
+        var status = ProviderCheck.Try(environment, name);
+        if (!status.Works)
+        {
+            throw new ConfigurationException([$"--provider {provider} cannot be used, because {status.Problem}: {status.Fix}, or leave it out."]);
+        }
     }
 
     private static IReadOnlyList<RandomInput> MakeInputs(OnnxModel model, RandomInputOptions settings)
