@@ -11,4 +11,7 @@ public sealed record GradientOptions
 
     /// <summary>Whose kernels to keep to when <see cref="FusedKernels"/> is <c>false</c>.</summary>
     public OperatorTarget Target { get; init; }
+
+    /// <summary>How dropouts of training graphs draw. <c>null</c> (default): as ONNX Runtime does, other masks in every run.</summary>
+    public DropoutOptions? Dropout { get; init; }
 }

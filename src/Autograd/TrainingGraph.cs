@@ -47,6 +47,12 @@ public sealed record TrainingGraph
     public IReadOnlyList<string> LabelInputs { get; init; } = [];
 
     /// <summary>
+    /// The graph input, an int64 scalar, for the index of the micro-batch among those of all ranks, from which dropouts draw their masks;
+    /// <c>null</c> where nothing is drawn by it (<see cref="GradientOptions.Dropout"/>).
+    /// </summary>
+    public string? MicroBatchInput { get; init; }
+
+    /// <summary>
     /// With <see cref="LossOptions.IsSum"/> the graph output, a scalar, that holds what loss and gradients are to be divided by; else
     /// <c>null</c>.
     /// </summary>

@@ -30,6 +30,7 @@ public sealed class TrainingGraphBuilder(GradientOptions? options = null)
         var parameters = trainable.Select(name => values[name]).ToArray();
         var statistics = BatchStatistics.Initializers(graph).Except(trainable).ToArray();
         var known = WithoutParameters(values, graph, [.. trainable, .. statistics]);
+        var microBatch = _options.Dropout is { } dropout ? DropoutPass.Apply(graph, known, dropout) : null;
         DecidedBranches.Inline(graph, known);
         ForwardGraph.Fold(graph, known);
         var terms = LossCheck.Terms(loss);
@@ -84,11 +85,13 @@ public sealed class TrainingGraphBuilder(GradientOptions? options = null)
         ForwardGraph.Prune(graph);
         var own = trainable.Concat(states.Select(state => state.InputName)).Concat(labels.Select(label => label.Name)).ToHashSet(StringComparer.Ordinal);
         own.UnionWith(graph.Initializer.Select(tensor => tensor.Name));
+        var drawn = graph.Input.Where(input => input.Name == microBatch).Select(input => known[input.Name]).ToArray();
+        own.UnionWith(drawn.Select(input => input.Name));
         var modelInputs = graph.Input.Select(input => input.Name).Where(name => !own.Contains(name)).ToArray();
         SetInputs(
             graph,
             [
-                .. modelInputs.Select(name => known[name]), .. labels, .. parameters,
+                .. modelInputs.Select(name => known[name]), .. labels, .. drawn, .. parameters,
                 .. states.Select(state => known[state.InputName]),
             ]);
         OperatorSets.Complete(copy.Proto, emitter.Opset);
@@ -99,6 +102,7 @@ public sealed class TrainingGraphBuilder(GradientOptions? options = null)
             LabelsInput = loss.Type == LossType.ModelOutput ? null : loss.Labels,
             LabelInputs = [.. labels.Select(label => label.Name)],
             CountName = countName,
+            MicroBatchInput = drawn.FirstOrDefault()?.Name,
             Parameters = result,
             States = states,
             LossName = lossName,

@@ -27,6 +27,7 @@ public static class KernelLibrary
         new CrossEntropyOperator(),
         new EmbeddingGradOperator(),
         new ShapeAfterOperator(),
+        new CounterDropoutOperator(),
     ];
 
     /// <summary>The names of the operators.</summary>

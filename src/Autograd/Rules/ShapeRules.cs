@@ -1,4 +1,5 @@
 using OrtZero.Autograd.Internal;
+using OrtZero.Kernels;
 using OrtZero.Onnx;
 
 namespace OrtZero.Autograd.Rules;
@@ -24,6 +25,7 @@ internal static class ShapeRules
         rules.Add("Pad", Pad);
         rules.Add("Tile", Tile);
         rules.Add("Dropout", Dropout);
+        rules.Add("CounterDropout", CounterDropout, KernelLibrary.Domain);
         rules.Add("CumSum", CumSum);
     }
 
@@ -236,5 +238,13 @@ internal static class ShapeRules
 
         var mask = context.ExtraOutput(1, TensorElementType.Bool, context.X.Shape);
         context.Give(0, context.Graph.Masked(mask, context.Graph.Mul(context.DY, 1 / (1 - ratio))));
+    }
+
+    /// <summary>The operator applied to dy: it draws the same mask again.</summary>
+    private static void CounterDropout(RuleContext context)
+    {
+        var microBatch = new Value(context.Node.Input[1], TensorElementType.Int64, []);
+        context.Give(0, context.Graph.Node(
+            "CounterDropout", [context.DY, microBatch], context.X.Type, context.X.Shape, node => node.Attribute.AddRange(context.Node.Attribute), KernelLibrary.Domain));
     }
 }

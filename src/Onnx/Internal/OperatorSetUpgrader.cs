@@ -73,8 +73,9 @@ internal sealed class OperatorSetUpgrader
                 NormalizeBatch(node);
                 break;
             case "Dropout":
-                // Before 12 a dropout had a ratio and, before 7, said when it does nothing; in a forward model it does nothing.
-                node.RemoveAttribute("ratio").RemoveAttribute("is_test");
+                // Before 12 the ratio was an attribute and, before 7, another said when it does nothing; in a forward model it does nothing.
+                Append(node, 1, BoundOf(node, "ratio"));
+                node.RemoveAttribute("is_test");
                 break;
             case "Clip" when _version < 11:
                 Append(node, 1, BoundOf(node, "min"));

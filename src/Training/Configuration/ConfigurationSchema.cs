@@ -111,6 +111,11 @@ public static class ConfigurationSchema
             return AnyOf(Limited(OfType("number"), limits), list);
         }
 
+        if (type == typeof(DropoutChoice))
+        {
+            return AnyOf(OfType("boolean"), Limited(OfType("number"), limits));
+        }
+
         if (type == typeof(Epsilons))
         {
             var pair = new JsonObject

@@ -25,6 +25,14 @@ public sealed record ModelSection
     [FilePath]
     public string? Artifacts { get; init; }
 
+    /// <summary>
+    /// Which Dropout nodes of the model drop in training: true for all, each at its own ratio; false for none; a number at least 0 and
+    /// less than 1 for all at this rate. Null, the default: those that the model has in training mode. In evaluation and in the trained
+    /// model none does.
+    /// </summary>
+    [Limits(AtLeast = 0, Below = 1)]
+    public DropoutChoice? Dropout { get; init; }
+
     /// <summary>The loss, or a list of losses whose sum is minimized, each times its weight. Required unless artifacts is given.</summary>
     [FromArtifacts]
     public required IReadOnlyList<LossSection> Loss { get; init; }

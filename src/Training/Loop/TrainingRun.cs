@@ -286,7 +286,7 @@ public sealed partial class TrainingRun : IDisposable
     }
 
     private MicroBatchLoss RunMicroBatch(long iteration, bool first, bool last) =>
-        _trainer.RunMicroBatch(_plan.EpochOf(iteration), _plan.PositionInEpoch(iteration), first, last);
+        _trainer.RunMicroBatch(iteration, _plan.EpochOf(iteration), _plan.PositionInEpoch(iteration), first, last);
 
     private void AdvanceSchedule(long done)
     {

@@ -37,6 +37,17 @@ public sealed class OperatorSetUpgradeTests
     }
 
     [Fact]
+    public void A_dropout_keeps_its_ratio_and_stays_out_of_training_mode()
+    {
+        var model = Model(6, Node("Dropout", ["x"]).SetFloat("ratio", 0.1f).SetInt("is_test", 0));
+        OperatorSetUpgrade.Apply(model);
+        var dropout = model.Graph.Node[0];
+        Assert.Empty(dropout.Attribute);
+        Assert.Equal(2, dropout.Input.Count);
+        Assert.Equal([0.1f], model.Graph.FindInitializer(dropout.Input[1])!.ToSingles());
+    }
+
+    [Fact]
     public void Softmax_over_several_axes_flattens_them()
     {
         var model = Model(9, Node("Softmax", ["x"]));

@@ -81,6 +81,8 @@ public sealed class ConfigurationMistakeTests : IDisposable
     [InlineData("data/val/fields/more", "\"image.npy\"", "data.val.fields.more is a field that data.train.fields does not have; add it there or remove it here.")]
     [InlineData("data/train/fields/more", "\"image.npy\"", "data.val.fields lacks the field \"more\", which data.train.fields has; add it.")]
     [InlineData("data/train/fields", "{}", "data.train.fields is empty; name the array of every model input, for example {\"image\": \"train_image.npy\"}.")]
+    [InlineData("model/dropout", "\"yes\"", "model.dropout is the string \"yes\", but must be true, false or a rate such as 0.1.")]
+    [InlineData("model/dropout", "1", "model.dropout is 1, but must be at least 0 and below 1.")]
     [InlineData("graph/recompute", "{}", "graph.recompute says nothing to recompute; add \"layers\": [\"/blocks.*/\"] or \"memory_budget\": \"64MiB\".")]
     [InlineData("graph/recompute", "{\"layers\": [\"a\"], \"memory_budget\": \"1GB\"}", "graph.recompute has both layers and memory_budget; remove one of them.")]
     [InlineData("graph/recompute", "{\"layers\": [\"\"]}", "graph.recompute.layers.0 is empty, which is in every name; remove it.")]

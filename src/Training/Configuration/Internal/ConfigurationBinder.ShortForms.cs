@@ -35,6 +35,20 @@ internal sealed partial class ConfigurationBinder
         return Number(limits, node, path) is { } value ? PerGroup.FromDouble(value) : null;
     }
 
+    private DropoutChoice? ReadDropout(LimitsAttribute? limits, ConfigurationNode node, string path)
+    {
+        switch (node.Kind)
+        {
+            case JsonValueKind.True or JsonValueKind.False:
+                return new DropoutChoice(node.Kind == JsonValueKind.True, null);
+            case JsonValueKind.Number:
+                return Number(limits, node, path) is { } rate ? new DropoutChoice(true, rate) : null;
+            default:
+                Mistyped(node, path, "true, false or a rate such as 0.1");
+                return null;
+        }
+    }
+
     private Epsilons? ReadEpsilons(LimitsAttribute? limits, ConfigurationNode node, string path)
     {
         if (node.Kind == JsonValueKind.Number)

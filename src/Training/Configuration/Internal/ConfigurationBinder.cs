@@ -147,6 +147,11 @@ internal sealed partial class ConfigurationBinder(string folder, ConfigurationPr
             return ReadEpsilons(limits, node, path);
         }
 
+        if (type == typeof(DropoutChoice))
+        {
+            return ReadDropout(limits, node, path);
+        }
+
         if (type == typeof(LossScaleSection) && node.Kind != JsonValueKind.Object)
         {
             return ReadLossScale(node, path);

@@ -87,6 +87,7 @@ internal static class SettingsSnapshot
     private static string Text(object value) => value switch
     {
         Enum choice => $"\"{SettingDescription.EnumNames(choice.GetType()).First(name => name.Value.Equals(choice)).Name}\"",
+        DropoutChoice dropout => dropout.Rate is { } rate ? JsonSerializer.Serialize(rate) : JsonSerializer.Serialize(dropout.IsOn),
         Betas betas => JsonSerializer.Serialize((double[])[betas.First, betas.Second]),
         Epsilons { Second: { } second } pair => JsonSerializer.Serialize((double?[])[pair.First, second]),
         Epsilons { First: var epsilon } => JsonSerializer.Serialize(epsilon),

@@ -12,6 +12,7 @@ internal sealed class Trainer : IDisposable
     private readonly TrainingMaterials _materials;
     private readonly InputBuffers[] _inputs;
     private readonly int[] _samples;
+    private readonly MicroBatchIndex _microBatch = new();
     private ITrainingSession[] _sessions = [];
 
     private Trainer(TrainingMaterials materials, ZeroEngine engine)
@@ -78,7 +79,7 @@ internal sealed class Trainer : IDisposable
         {
             var graphs = Engine.AttachAll(_materials.Graphs);
             _sessions = RankAgreement.Run(Engine.Communicator, () =>
-                graphs.Select((graph, bucket) => new TrainingSession(_materials, Engine, graph, bucket, _inputs[bucket], States)).ToArray());
+                graphs.Select((graph, bucket) => new TrainingSession(_materials, Engine, graph, bucket, _inputs[bucket], States, _microBatch)).ToArray());
         }
         else
         {
@@ -88,11 +89,12 @@ internal sealed class Trainer : IDisposable
     }
 
     /// <summary>Runs one micro-batch: its gradients go into the update, its loss is returned with what it is to be divided by.</summary>
-    internal MicroBatchLoss RunMicroBatch(int epoch, int positionInEpoch, bool first, bool last)
+    internal MicroBatchLoss RunMicroBatch(long iteration, int epoch, int positionInEpoch, bool first, bool last)
     {
         var started = Stopwatch.GetTimestamp();
         var bucket = _materials.Sampler.Indices(epoch, positionInEpoch, _samples);
         _inputs[bucket].Fill(_samples);
+        _microBatch.Set((iteration * Engine.Communicator.Size) + Engine.Communicator.Rank);
         Engine.Trace?.Add(TraceActivity.Data, started);
         var running = Stopwatch.GetTimestamp();
         var loss = _sessions[bucket].Run(first, last);
@@ -106,6 +108,7 @@ internal sealed class Trainer : IDisposable
         Evaluator?.Dispose();
         CloseSessions();
         States.Dispose();
+        _microBatch.Dispose();
         foreach (var inputs in _inputs)
         {
             inputs.Dispose();

@@ -143,7 +143,12 @@ internal sealed class TrainingMaterials : IDisposable
     {
         // What the data gets wrong about labels is said in its words before the graph says it in its own.
         LabelInputs.Of(Loss, Model, _values[dataset], dataset, Configuration.MicroBatchSize);
-        return new TrainingGraphBuilder(GradientOptions).Build(Model, _values[dataset], Loss, [.. Prepared.Trainable]);
+        var options = GradientOptions with { Dropout = DropoutSettings.Of(Configuration, Model) };
+        var graph = new TrainingGraphBuilder(options).Build(Model, _values[dataset], Loss, [.. Prepared.Trainable]);
+        return Provider.IsCpu || graph.MicroBatchInput is null
+            ? graph
+            : throw new ConfigurationException(
+                [$"{Configuration.Path}: {Configuration.Model.Path} has dropouts, whose masks are drawn on the CPU only: set model.dropout to false or execution.provider to \"cpu\"."]);
     }
 
     private TrainingGraph Lowered(OfficialArtifacts artifacts)
@@ -153,6 +158,7 @@ internal sealed class TrainingMaterials : IDisposable
             throw new ArtifactException($"{artifacts.Training.Path} is for samples of one length, but data.train.fields lists {Train.Count}: give one array per field, or train the forward model (model.path).");
         }
 
+        DropoutSettings.RequireNone(Configuration);
         var graph = artifacts.ToTrainingGraph(Prepared.Trainable);
         foreach (var input in graph.Model.Graph.Input.Where(input => graph.ModelInputs.Contains(input.Name)))
         {

@@ -20,7 +20,9 @@ internal sealed class TrainingSession : ITrainingSession
     private readonly ZeroEngine _engine;
     private readonly int _bucket;
 
-    internal TrainingSession(TrainingMaterials materials, ZeroEngine engine, TrainingGraph graph, int bucket, InputBuffers inputs, CarriedStates states)
+    internal TrainingSession(
+        TrainingMaterials materials, ZeroEngine engine, TrainingGraph graph, int bucket, InputBuffers inputs, CarriedStates states,
+        MicroBatchIndex microBatch)
     {
         _engine = engine;
         _bucket = bucket;
@@ -48,6 +50,7 @@ internal sealed class TrainingSession : ITrainingSession
         _loss = OrtTensor.Wrap(_results, 0, TensorElementType.Float, []);
         _token = OrtTensor.Wrap(_results, Alignment, TensorElementType.Float, []);
         states.Bind(_binding);
+        microBatch.Bind(_binding, graph);
         _binding.Output(graph.LossName, _loss);
         if (graph.CountName is { } count)
         {
