@@ -12,6 +12,9 @@ public sealed unsafe class OrtSession : IDisposable
     /// <summary>Larger models do not fit into one protobuf message (2^31 - 1 bytes) and go through a file.</summary>
     private const long InMemoryLimit = 1800L << 20;
 
+    // Two first sessions with operators of one domain at once both add it to ONNX Runtime's map of domains, and the second fails.
+    private static readonly Lock s_creation = new();
+
     private readonly OrtApi _api;
     private readonly OrtHandle _handle;
 
@@ -232,10 +235,15 @@ public sealed unsafe class OrtSession : IDisposable
         using var environmentLease = environment.Lease();
         using var optionsLease = options.Lease();
         nint session;
+        nint status;
         KernelFailure.Forget();
-        var status = isPath
-            ? api.CreateSession(environmentLease.Value, model, optionsLease.Value, &session)
-            : api.CreateSessionFromArray(environmentLease.Value, model, (nuint)length, optionsLease.Value, &session);
+        lock (s_creation)
+        {
+            status = isPath
+                ? api.CreateSession(environmentLease.Value, model, optionsLease.Value, &session)
+                : api.CreateSessionFromArray(environmentLease.Value, model, (nuint)length, optionsLease.Value, &session);
+        }
+
         if (status != 0)
         {
             throw api.ToException(status, KernelFailure.Take());

@@ -7,6 +7,8 @@ namespace OrtZero.Autograd.Tests;
 /// <summary>Dropouts whose masks follow from the seed and the index of the micro-batch.</summary>
 public sealed class DropoutTests
 {
+    internal const string Operator = "CounterDropout";
+
     private const int Width = 24;
     private static readonly double[] Weights = Tensors.Spread(Width * Width, -1, 1, 5);
     private static readonly LossOptions Loss = new() { Type = LossType.ModelOutput, Output = "sum" };
