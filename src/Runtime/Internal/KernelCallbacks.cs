@@ -121,7 +121,7 @@ internal static unsafe class KernelCallbacks
         {
             OrtException ort => ort.Code,
             ArgumentException => OrtErrorCode.InvalidArgument,
-            NotSupportedException or NotImplementedException => OrtErrorCode.NotImplemented,
+            NotSupportedException => OrtErrorCode.NotImplemented,
             _ => OrtErrorCode.RuntimeException,
         };
         return api.NewStatus(code, exception.Message.Length > 0 ? exception.Message : exception.GetType().Name);

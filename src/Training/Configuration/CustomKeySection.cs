@@ -2,8 +2,8 @@ using OrtZero.Training.Internal;
 
 namespace OrtZero.Training;
 
-/// <summary>One entry of <c>optim_wrapper.paramwise_cfg.custom_keys</c>.</summary>
-public sealed record CustomKeySection
+/// <summary>One entry of <c>optim_wrapper.paramwise_cfg.custom_keys</c>, and the settings of an entry of <c>groups</c>.</summary>
+public record CustomKeySection
 {
     /// <summary>Multiplies the optimizer's rate. Null: 1.</summary>
     [Limits(AtLeast = 0)]

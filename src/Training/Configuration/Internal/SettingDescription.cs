@@ -39,13 +39,14 @@ internal sealed class SettingDescription
 
     public FilePathAttribute? FilePath { get; }
 
-    /// <summary>The keys of a section in the order in which they are declared.</summary>
+    /// <summary>The keys of a section in the order in which they are declared, its own before those it shares with others.</summary>
     public static IReadOnlyList<SettingDescription> Of(Type section)
     {
         var nullability = new NullabilityInfoContext();
-        return [.. section.GetProperties(BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly)
+        return [.. section.GetProperties(BindingFlags.Public | BindingFlags.Instance)
             .Where(property => property.CanWrite && property.GetCustomAttribute<JsonIgnoreAttribute>() is null)
-            .OrderBy(property => property.MetadataToken)
+            .OrderBy(property => property.DeclaringType != section)
+            .ThenBy(property => property.MetadataToken)
             .Select(property => new SettingDescription(property, nullability))];
     }
 

@@ -107,18 +107,7 @@ internal static class SettingsMapping
         Regex = section.Regex,
         Kinds = section.Kinds,
         MaxNdim = section.MaxNdim,
-        Settings = new CustomKeyRule
-        {
-            LrMult = section.LrMult,
-            DecayMult = section.DecayMult,
-            Lr = section.Lr,
-            WeightDecay = section.WeightDecay,
-            Beta1 = section.Betas?.First,
-            Beta2 = section.Betas?.Second,
-            Epsilon = section.Eps,
-            Momentum = section.Momentum,
-            UseMuon = section.UseMuon,
-        },
+        Settings = CustomKey(section),
     };
 
     private static CustomKeyRule CustomKey(CustomKeySection section) => new()
