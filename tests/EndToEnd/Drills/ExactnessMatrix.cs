@@ -35,7 +35,7 @@ internal sealed class ExactnessMatrix(bool quick, int jobs, string done, Action<
         return cells.GroupBy(cell => cell.Model).Select(group => Show(group.Key, [.. group])).ToList().TrueForAll(equal => equal);
     }
 
-    // Every value of every setting occurs, in about a sixteenth of the cells.
+    // Every value of every setting occurs, in a small part of the cells.
     private static bool IsQuick(ExactnessCell cell) => cell.Recompute
         ? cell.ResumedOn is null && cell.SmallBuckets == (cell.Stage == 3) && (cell.Model, cell.Stage, cell.Ranks) is ("vlm", 3, 2) or ("vlm", 0, 1) or ("gpt_nano", 0, 1)
         : cell.Ranks <= 4 && cell.Threads == 1 + (cell.Stage % 2) && cell.SmallBuckets == (cell.Ranks != 2) && (cell.Model == "vlm" || cell.Ranks == 2);
