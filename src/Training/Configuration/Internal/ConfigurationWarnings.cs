@@ -17,7 +17,7 @@ internal static class ConfigurationWarnings
         NoEffect(zero.RoundRobinGradients is true, "zero_optimization.round_robin_gradients", "the order in which gradients are reduced is fixed");
         NoEffect(
             configuration is { Randomness.Deterministic: true, Execution.IntraOpThreads: > 1 },
-            "execution.intra_op_threads", "randomness.deterministic trains on one thread per rank, since sums inside ONNX Runtime depend on their number");
+            "execution.intra_op_threads", "randomness.deterministic trains on one thread per rank, since matrix products inside ONNX Runtime depend on their number");
         NoEffect(configuration.Data.Val is { Shuffle: true }, "data.val.shuffle", "every validation sample counts once in any order");
         if (configuration.Data.Val is null)
         {

@@ -8,8 +8,9 @@ namespace OrtZero.Training.Internal;
 internal static class SessionSettings
 {
     /// <summary>
-    /// For the training graph: on one thread when weights must come out the same for any number of threads. ONNX Runtime cuts
-    /// matrix products by the number of threads, which changes the order of their sums (seen with convolutions and small products). And
+    /// For the training graph: on one thread when weights must come out the same for any number of threads. ONNX Runtime
+    /// divides the columns of matrix products among threads, and how it blocks their inner axis follows from the columns of a thread, which
+    /// rounds sums in other places (docs/sharding.md names the shapes). And
     /// with every operator as it is written: ONNX Runtime's fusions round differently, and depend on what else reads a value, so that
     /// recomputation would show in the last bits. That costs no measurable time; what matters is fused before.
     /// </summary>
