@@ -37,7 +37,7 @@ public sealed class TrainingGraphBuilder(GradientOptions? options = null)
         KeepOnlyOutputs(graph, terms.Select(term => term.Output).ToHashSet(StringComparer.Ordinal));
         if (_options.FusedKernels)
         {
-            GeluFusion.Apply(graph, known);
+            KernelFusion.Apply(graph, known);
         }
 
         ForwardGraph.Prune(graph);

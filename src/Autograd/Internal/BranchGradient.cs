@@ -22,7 +22,7 @@ internal sealed class BranchGradient
         ForwardGraph.Fold(Forward, values, captured);
         if (context.Graph.IsFused)
         {
-            GeluFusion.Apply(Forward, values);
+            KernelFusion.Apply(Forward, values);
         }
 
         ForwardGraph.Prune(Forward);

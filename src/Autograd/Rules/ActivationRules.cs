@@ -29,6 +29,8 @@ internal static class ActivationRules
         rules.Add("Gelu", Gelu);
         rules.Add("Gelu", Gelu, "com.microsoft");
         rules.Add("Gelu", Gelu, KernelLibrary.Domain);
+        rules.Add("Silu", Silu, KernelLibrary.Domain);
+        rules.Add("SwiGlu", SwiGlu, KernelLibrary.Domain);
         rules.Add("Softmax", Softmax);
         rules.Add("LogSoftmax", LogSoftmax);
     }
@@ -95,6 +97,42 @@ internal static class ActivationRules
 
         var slope = approximate == "tanh" ? TanhGeluSlope(context.Graph, context.X) : ErfGeluSlope(context.Graph, context.X);
         context.Give(0, context.Graph.Mul(context.DY, slope));
+    }
+
+    private static void Silu(RuleContext context)
+    {
+        if (context.Graph.CanFuse("SiluGrad", context.X.Type))
+        {
+            context.Give(0, context.Graph.Node("SiluGrad", [context.DY, context.X], context.X.Type, context.X.Shape, domain: KernelLibrary.Domain));
+            return;
+        }
+
+        context.Give(0, context.Graph.Mul(context.DY, SiluSlope(context.Graph, context.X)));
+    }
+
+    /// <summary>y = silu(gate)·up: dgate = dy·up·silu'(gate), dup = dy·silu(gate).</summary>
+    private static void SwiGlu(RuleContext context)
+    {
+        var graph = context.Graph;
+        var (gate, up) = (context.X, context.Input(1));
+        if (graph.CanFuse("SwiGluGrad", gate.Type))
+        {
+            var results = graph.Nodes(
+                "SwiGluGrad", [context.DY, gate, up], [(gate.Type, gate.Shape), (gate.Type, gate.Shape)], domain: KernelLibrary.Domain);
+            context.Give(0, results[0]);
+            context.Give(1, results[1]);
+            return;
+        }
+
+        context.Give(0, graph.Mul(graph.Mul(context.DY, up), SiluSlope(graph, gate)));
+        context.Give(1, graph.Mul(context.DY, graph.Mul(gate, graph.Unary("Sigmoid", gate))));
+    }
+
+    /// <summary>With s = sigmoid(x): s·(1 + x·(1 - s)).</summary>
+    private static Value SiluSlope(GraphEmitter graph, Value x)
+    {
+        var sigmoid = graph.Unary("Sigmoid", x);
+        return graph.Mul(sigmoid, graph.Add(graph.Mul(x, graph.Sub(1, sigmoid)), 1));
     }
 
     /// <summary>½(1 + erf(x/√2)) + x·exp(-x²/2)/√(2π).</summary>

@@ -13,6 +13,7 @@ internal static class NormalizationRules
         rules.Add("BatchNormalization", BatchNormalization);
         rules.Add("SimplifiedLayerNormalization", RootMeanSquare);
         rules.Add("RMSNormalization", RootMeanSquare);
+        rules.Add("RmsNormalization", RootMeanSquare, KernelLibrary.Domain);
     }
 
     /// <summary>
@@ -100,6 +101,17 @@ internal static class NormalizationRules
             context.Give(0, graph.Mul(graph.Mul(x, cube), graph.Cast(dInverse, x.Type)));
         }
 
+        var scale = context.Input(1);
+        if (context.Node.Domain == KernelLibrary.Domain && graph.CanFuse("RmsNormalizationGrad", x.Type))
+        {
+            var results = graph.Nodes(
+                "RmsNormalizationGrad", [context.DY, x, scale, context.Output(1)], [(x.Type, x.Shape), (x.Type, scale.Shape)],
+                node => node.SetInt("axis", axis), KernelLibrary.Domain);
+            context.Give(0, results[0]);
+            context.Give(1, results[1]);
+            return;
+        }
+
         var axes = Shapes.Range(x.Shape.Length)[axis..];
         var share = 1.0 / Math.Max(1, Shapes.Count(x.Shape.AsSpan(axis)));
         var square = graph.Mul(graph.ReduceSum(graph.Square(x), axes), share);
@@ -107,7 +119,7 @@ internal static class NormalizationRules
         var normalized = graph.Mul(x, inverse);
         if (context.Needs(0))
         {
-            var weighted = graph.Mul(context.DY, context.Input(1));
+            var weighted = graph.Mul(context.DY, scale);
             var along = graph.Mul(graph.ReduceSum(graph.Mul(weighted, normalized), axes), share);
             context.Give(0, graph.Mul(graph.Sub(weighted, graph.Mul(normalized, along)), inverse));
         }

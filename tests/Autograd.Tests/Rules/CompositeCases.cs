@@ -1,3 +1,4 @@
+using OrtZero.Kernels;
 using OrtZero.Onnx;
 
 namespace OrtZero.Autograd.Tests;
@@ -21,6 +22,7 @@ internal static class CompositeCases
         yield return ("RMSNormalization", () => new OperatorCase("RMSNormalization", 23).Single().Real(3, 4).Real(4));
         yield return ("RMSNormalization over two axes", () =>
             new OperatorCase("RMSNormalization", 23).Single().Real(2, 3, 2).Real(3, 2).With(node => node.SetInt("axis", 1)));
+        yield return ("RmsNormalization of this project", () => new OperatorCase("RmsNormalization", 17, KernelLibrary.Domain).Single().Real(3, 4).Real(4).WithOutputs(2));
         yield return ("SimplifiedLayerNormalization", () => new OperatorCase("SimplifiedLayerNormalization").Single().Real(3, 4).Real(4));
         yield return ("SimplifiedLayerNormalization with its deviation", () =>
             new OperatorCase("SimplifiedLayerNormalization").Single().Real(3, 4).Real(4).WithOutputs(2));

@@ -53,6 +53,8 @@ internal static class ElementwiseCases
             new OperatorCase("Gelu", 20).Single().RealBetween(-2, 2, 3, 4).With(node => node.SetString("approximate", "tanh")));
         yield return ("Gelu of com.microsoft", () => new OperatorCase("Gelu", 17, "com.microsoft").Single().RealBetween(-2, 2, 3, 4));
         yield return ("Gelu of this project", () => new OperatorCase("Gelu", 17, KernelLibrary.Domain).Single().RealBetween(-2, 2, 3, 4));
+        yield return ("Silu", () => new OperatorCase("Silu", 17, KernelLibrary.Domain).Single().RealBetween(-2, 2, 3, 4));
+        yield return ("SwiGlu", () => new OperatorCase("SwiGlu", 17, KernelLibrary.Domain).Single().RealBetween(-2, 2, 3, 4).Real(3, 4));
         yield return ("PRelu", () => new OperatorCase("PRelu").Single().Real(2, 3, 4).RealBetween(0.1, 0.5, 3, 1));
         foreach (var op in new[] { "Softmax", "LogSoftmax" })
         {
