@@ -61,7 +61,7 @@ public sealed class GlobalNormalizationTests(ITestOutputHelper output)
             using var job = NewJob(PerUpdate / ranks / counts, counts, "1", 1).WithValidation();
             var file = job.PathOf("gradients.safetensors");
             ProgramRun.Train(ranks, "gradients", job.Configuration, "--out", file);
-            files.Add(GoldenTests.ReadGradients(file));
+            files.Add(GoldenChecks.ReadGradients(file));
             ProgramRun.Train(ranks, job.Configuration, "--max-iters", $"{counts}");
             validations.Add(job.Validations[^1].GetProperty("loss").GetDouble());
         }

@@ -3,7 +3,7 @@ using OrtZero.EndToEnd.Drills;
 
 namespace OrtZero.EndToEnd;
 
-/// <summary>What takes too long for a test: scripts/fault-drill and scripts/exactness.</summary>
+/// <summary>What takes too long for a test, scripts/fault-drill and scripts/exactness, and what tests start under mpiexec.</summary>
 internal static class Program
 {
     private static int Main(string[] args)
@@ -31,7 +31,10 @@ internal static class Program
 
             return new ExactnessMatrix(result.GetValue(quick), result.GetValue(jobs), done, Console.WriteLine).Run();
         }));
-        return new RootCommand("The long checks of scripts/fault-drill and scripts/exactness.") { drill, exactness }.Parse(args).Invoke();
+        var configurations = new Argument<string[]>("CFG") { Description = "Configurations, trained one after the other." };
+        var train = new Command("train", "Trains several configurations within one start of the ranks, and writes gradients.safetensors beside each.") { configurations };
+        train.SetAction(result => SharedStart.Train(result.GetValue(configurations)!));
+        return new RootCommand("The long checks of scripts/fault-drill and scripts/exactness.") { drill, exactness, train }.Parse(args).Invoke();
     }
 
     private static int Report(Func<bool> check)

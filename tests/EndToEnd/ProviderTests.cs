@@ -27,7 +27,7 @@ public sealed class ProviderTests(ITestOutputHelper output)
         using var run = ProgramRun.RankWorker(1, ["gradients", job.Configuration, "--out", file], s_swiftShader);
         run.Expect(0);
 
-        var actual = GoldenTests.ReadGradients(file);
+        var actual = GoldenChecks.ReadGradients(file);
         var expected = NpyArray.LoadArchive(RepositoryPaths.Fixture("zoo", name, "grads_step1.npz"));
         var whole = Math.Sqrt(expected.Values.Sum(array => array.Values.Sum(value => value * value)));
         var errors = expected.Select(gradient =>

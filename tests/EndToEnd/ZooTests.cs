@@ -70,7 +70,7 @@ public sealed class ZooTests(ITestOutputHelper output)
         using var job = Job.Zoo(name);
         var file = job.PathOf("gradients.safetensors");
         ProgramRun.Train(1, "gradients", job.Configuration, "--out", file);
-        var actual = GoldenTests.ReadGradients(file);
+        var actual = GoldenChecks.ReadGradients(file);
         var expected = NpyArray.LoadArchive(RepositoryPaths.Fixture("zoo", name, "grads_step1.npz"));
         var whole = Math.Sqrt(expected.Values.Sum(array => array.Values.Sum(value => value * value)));
         Assert.Equal(expected.Keys.Order(StringComparer.Ordinal), actual.Keys.Order(StringComparer.Ordinal));
