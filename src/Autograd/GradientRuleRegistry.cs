@@ -29,6 +29,7 @@ public static class GradientRuleRegistry
         CompositeNormalizationRules.Register(Rules);
         RecurrentRules.Register(Rules);
         AttentionRules.Register(Rules);
+        GroupQueryRules.Register(Rules);
         RotaryRules.Register(Rules);
         QuantizationRules.Register(Rules);
         MicrosoftRules.Register(Rules);

@@ -15,8 +15,11 @@ internal sealed record AttentionCore
     /// <summary>Bounds the scores to this number smoothly (c·tanh(s/c)); 0: it does not.</summary>
     public double SoftCap { get; init; }
 
-    /// <summary>Added to the scores after scaling, broadcast to [B, H, S, L].</summary>
+    /// <summary>Added to the scores behind the bound, broadcast to [B, H, S, L].</summary>
     public IReadOnlyList<Value> Biases { get; init; } = [];
+
+    /// <summary>True where a query may not look at a key, broadcast to [B, H, S, L].</summary>
+    public IReadOnlyList<Value> Hidden { get; init; } = [];
 
     /// <summary>A query looks at no key behind itself, the last query standing at the last key.</summary>
     public bool IsCausal { get; init; }
@@ -24,11 +27,10 @@ internal sealed record AttentionCore
     /// <summary>The keys that stand before the first query where attention is causal; <c>null</c>: as many as there are more keys than queries.</summary>
     public long? Past { get; init; }
 
-    /// <summary>The exponentials are divided by one more than their sum, so that a query may look at nothing.</summary>
-    public bool HasSink { get; init; }
-
-    /// <summary>How many keys a query sees, itself included; 0: all before it.</summary>
-    public long Window { get; init; }
+    /// <summary>
+    /// The score, one number or one for each head, of a further key that nothing is read from, so that a query may look at nothing.
+    /// </summary>
+    public Value? Sink { get; init; }
 
     /// <summary>softmax(scale·Q·Kᵀ + biases)·V for Q [B, H, S, D], K [B, H', L, D], V [B, H', L, E], where H is a multiple of H'.</summary>
     /// <returns>The result, and what each stage makes of the scores.</returns>
@@ -45,30 +47,23 @@ internal sealed record AttentionCore
 
         var scaled = graph.Mul(query, Scale ?? (1 / Math.Sqrt(length)));
         var scores = graph.Reshape(graph.MatMul(scaled, key, transposeB: true), batch, heads, steps, keys);
-        var masked = scores;
-        foreach (var bias in Biases)
-        {
-            masked = graph.Add(masked, bias);
-        }
-
-        var biased = masked;
-        if (SoftCap != 0)
-        {
-            masked = graph.Mul(graph.Unary("Tanh", graph.Mul(masked, 1 / SoftCap)), SoftCap);
-        }
-
+        var bounded = SoftCap == 0 ? scores : graph.Mul(graph.Unary("Tanh", graph.Mul(scores, 1 / SoftCap)), SoftCap);
+        var masked = Biases.Aggregate(bounded, graph.Add);
+        var lowest = graph.Scalar(query.Type, Lowest);
         if (IsCausal)
         {
-            masked = graph.Where(Hidden(graph, steps, keys), graph.Scalar(query.Type, Lowest), masked);
+            masked = graph.Where(Behind(graph, steps, keys), lowest, masked);
         }
 
-        if (HasSink)
+        masked = Hidden.Aggregate(masked, (current, hidden) => graph.Where(hidden, lowest, current));
+        var complete = masked;
+        if (Sink is { } sink)
         {
-            // One more key, of score 0, that nothing is read from.
-            masked = graph.Concat([masked, graph.Filled(masked.Type, [batch, heads, steps, 1], 0)], 3);
+            var column = graph.Expand(sink.Shape.Length == 0 ? sink : graph.Reshape(sink, 1, heads, 1, 1), [batch, heads, steps, 1]);
+            complete = graph.Concat([masked, column], 3);
         }
 
-        var weights = graph.Unary("Softmax", masked, node => node.SetInt("axis", -1));
+        var weights = graph.Unary("Softmax", complete, node => node.SetInt("axis", -1));
         weights = graph.Slice(weights, 3, 0, keys);
         var shares = weights;
         if (heads != shared)
@@ -76,22 +71,20 @@ internal sealed record AttentionCore
             weights = graph.Reshape(weights, batch, shared, heads / shared * steps, keys);
         }
 
-        return new Result(graph.Reshape(graph.MatMul(weights, value), batch, heads, steps, value.Shape[3]), scores, biased, shares);
+        return new Result(graph.Reshape(graph.MatMul(weights, value), batch, heads, steps, value.Shape[3]), scores, bounded, masked, shares);
     }
 
-    /// <summary>The result [B, H, S, E]; scaled products, with biases, and the shares that the softmax makes of them, all [B, H, S, L].</summary>
-    public sealed record Result(Value Output, Value Scores, Value Biased, Value Shares);
+    /// <summary>
+    /// The result [B, H, S, E]; scaled products, what the bound makes of them, with biases and masks, and the shares that the softmax makes of
+    /// them, all [B, H, S, L].
+    /// </summary>
+    public sealed record Result(Value Output, Value Scores, Value Bounded, Value Masked, Value Shares);
 
-    /// <summary>Which keys each query may not see, [S, L], made from the positions in the run so that nothing large is stored.</summary>
-    private Value Hidden(GraphEmitter graph, long steps, long keys)
+    /// <summary>Which keys stand behind each query, [S, L], made from the positions in the run so that nothing large is stored.</summary>
+    private Value Behind(GraphEmitter graph, long steps, long keys)
     {
-        var offset = Past ?? (keys - steps);
-        var position = graph.Add(graph.Iota(steps, 1), graph.Scalar(TensorElementType.Int64, offset));
-        var other = graph.Iota(1, keys);
-        var hidden = graph.Less(position, other);
-        return Window <= 0
-            ? hidden
-            : graph.Or(hidden, graph.LessOrEqual(other, graph.Sub(position, graph.Scalar(TensorElementType.Int64, Window))));
+        var position = graph.Add(graph.Iota(steps, 1), graph.Scalar(TensorElementType.Int64, Past ?? (keys - steps)));
+        return graph.Less(position, graph.Iota(1, keys));
     }
 
     /// <summary>Additive form of a mask that is true where a key may be seen.</summary>

@@ -108,24 +108,37 @@ internal static class CompositeNormalizationRules
         return true;
     }
 
-    /// <summary>A normalization of input + skip + bias, which is an output of its own.</summary>
+    /// <summary>A normalization of input + skip + bias; the sum, its mean and its inverse deviation are outputs of their own.</summary>
     private static bool SkipLayer(LoweringContext context, bool hasMean)
     {
-        if (context.HasOutput(1) || context.HasOutput(2))
-        {
-            throw context.Unsupported("its mean and deviation as outputs have no gradient rule");
-        }
-
         var graph = context.Graph;
         var bias = context.OptionalInput(hasMean ? 4 : 3);
         var sum = graph.Add(context.X, context.Input(1));
         sum = bias is null ? sum : graph.Add(sum, bias);
         var epsilon = context.Node.GetFloat("epsilon", 1e-12f);
-        context.Return(0, hasMean
+        var normalized = hasMean
             ? Layer(graph, sum, context.Input(2), context.OptionalInput(3), epsilon)
-            : graph.Node("SimplifiedLayerNormalization", [sum, context.Input(2)], sum.Type, sum.Shape, node => node.SetFloat("epsilon", epsilon)));
+            : graph.Node(
+                "SimplifiedLayerNormalization", [sum, context.Input(2)], sum.Type, sum.Shape,
+                node => node.SetInt("axis", -1).SetFloat("epsilon", epsilon));
+        context.Return(0, normalized);
+        if (hasMean)
+        {
+            ReturnStatistic(1, 1);
+        }
+
+        ReturnStatistic(2, hasMean ? 2 : 1);
         context.Return(3, sum);
         return true;
+
+        void ReturnStatistic(int output, int index)
+        {
+            if (context.HasOutput(output))
+            {
+                context.Return(output, graph.AddOutput(
+                    graph.Producer(normalized.Name)!, index, TensorElementType.Float, Shapes.With(sum.Shape, sum.Shape.Length - 1, 1)));
+            }
+        }
     }
 
     /// <summary>Words, positions and segments from their tables, added and normalized.</summary>

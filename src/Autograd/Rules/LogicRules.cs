@@ -9,7 +9,7 @@ internal static class LogicRules
     {
         rules.Add("Where", Where);
         rules.AddWithoutGradient(
-            "Constant", "Shape", "Size", "ConstantOfShape", "EyeLike", "OneHot", "NonZero", "Range", "ArgMax", "ArgMin", "Unique",
+            "Constant", "Shape", "Size", "ConstantOfShape", "EyeLike", "NonZero", "Range", "ArgMax", "ArgMin", "Unique",
             "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Not", "And", "Or", "Xor", "IsNaN", "IsInf",
             "BitShift", "BitwiseAnd", "BitwiseOr", "BitwiseXor", "BitwiseNot",
             "Floor", "Ceil", "Round", "Sign", "Hardmax",

@@ -14,6 +14,7 @@ internal static class MicrosoftRules
         rules.AddLowering("BiasGelu", context => Gelu(context, "none"), Microsoft);
         rules.AddLowering("FastGelu", context => Gelu(context, "tanh"), Microsoft);
         rules.AddLowering("QuickGelu", QuickGelu, Microsoft);
+        rules.AddLowering("FusedMatMul", PlainFusedMatMul, Microsoft);
         rules.Add("FusedMatMul", FusedMatMul, Microsoft);
         rules.Add("MatMulNBits", QuantizedMatMul, Microsoft);
         rules.Add("MatMulBnb4", QuantizedMatMul, Microsoft);
@@ -43,17 +44,39 @@ internal static class MicrosoftRules
         return true;
     }
 
-    /// <summary>Y = alpha·A'·B' with A and B transposed or not: dA' = alpha·dY·B'ᵀ, dB' = alpha·A'ᵀ·dY.</summary>
-    private static void FusedMatMul(RuleContext context)
+    /// <summary>
+    /// Vectors and transposed batches are written as the plain operator: a vector is a matrix of one row (left) or one column (right), and a
+    /// transposed batch has its first axis, the rows, in front of the batch.
+    /// </summary>
+    private static bool PlainFusedMatMul(LoweringContext context)
     {
         var node = context.Node;
         var (a, b) = (context.X, context.Input(1));
-        if (node.GetInt("transBatchA", 0) != 0 || node.GetInt("transBatchB", 0) != 0 || a.Shape.Length < 2 || b.Shape.Length < 2)
+        var (batchA, batchB) = (node.GetInt("transBatchA", 0) != 0, node.GetInt("transBatchB", 0) != 0);
+        if (!batchA && !batchB && a.Shape.Length > 1 && b.Shape.Length > 1)
         {
-            throw context.Unsupported("transposed batches and vectors have no gradient rule");
+            return false;
         }
 
         var graph = context.Graph;
+        var left = a.Shape.Length == 1 ? graph.Reshape(a, 1, a.Shape[0]) : batchA ? RowsBehindBatch(graph, a) : a;
+        var right = b.Shape.Length == 1 ? graph.Reshape(b, b.Shape[0], 1) : batchB ? RowsBehindBatch(graph, b) : b;
+        var transposeA = node.GetInt("transA", 0) != 0 && a.Shape.Length > 1;
+        var transposeB = node.GetInt("transB", 0) != 0 && b.Shape.Length > 1;
+        var product = graph.Mul(graph.MatMul(left, right, transposeA, transposeB), node.GetFloat("alpha", 1));
+        context.Return(0, graph.Reshape(product, context.Output(0).Shape));
+        return true;
+
+        static Value RowsBehindBatch(GraphEmitter graph, Value x) =>
+            graph.Transpose(x, [.. Shapes.Range(x.Shape.Length)[1..^1], 0, x.Shape.Length - 1]);
+    }
+
+    /// <summary>Y = alpha·A'·B' with A and B transposed or not: dA' = alpha·dY·B'ᵀ, dB' = alpha·A'ᵀ·dY.</summary>
+    private static void FusedMatMul(RuleContext context)
+    {
+        var graph = context.Graph;
+        var node = context.Node;
+        var (a, b) = (context.X, context.Input(1));
         var (transposeA, transposeB) = (node.GetInt("transA", 0) != 0, node.GetInt("transB", 0) != 0);
         var dy = graph.Mul(context.DY, node.GetFloat("alpha", 1));
         if (context.Needs(0))

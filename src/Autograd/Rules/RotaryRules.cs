@@ -20,7 +20,6 @@ internal static class RotaryRules
         var x = context.X;
         var isFlat = x.Shape.Length == 3;
         var (cos, sin) = (context.Input(cosIndex), context.Input(sinIndex));
-        var partial = node.GetInt("rotary_embedding_dim", 0);
         var heads = node.GetInt("num_heads", 0);
         heads = heads > 0 ? heads : x.Shape[^1] / (2 * cos.Shape[^1]);
         var split = isFlat ? AttentionCore.Split(graph, x, heads) : x;
@@ -39,13 +38,7 @@ internal static class RotaryRules
             (cos, sin) = (OverHeads(graph, cos), OverHeads(graph, sin));
         }
 
-        var width = partial > 0 ? partial : split.Shape[3];
-        var rotated = Rotate(graph, graph.Slice(split, 3, 0, width), cos, sin, node.GetInt("interleaved", 0) != 0);
-        if (width != split.Shape[3])
-        {
-            rotated = graph.Concat([rotated, graph.Slice(split, 3, width, split.Shape[3])], 3);
-        }
-
+        var rotated = RotateFirst(graph, split, cos, sin, node.GetInt("interleaved", 0) != 0);
         context.Return(0, isFlat ? AttentionCore.Join(graph, rotated) : rotated);
         return true;
     }
@@ -54,8 +47,16 @@ internal static class RotaryRules
     public static Value At(GraphEmitter graph, Value table, Value positions) =>
         OverHeads(graph, graph.Gather(table, positions, 0));
 
+    /// <summary>Turns as much of the last axis as there are angles for.</summary>
+    public static Value RotateFirst(GraphEmitter graph, Value x, Value cos, Value sin, bool isInterleaved)
+    {
+        var width = 2 * cos.Shape[^1];
+        var rotated = Rotate(graph, graph.Slice(x, 3, 0, width), cos, sin, isInterleaved);
+        return width == x.Shape[3] ? rotated : graph.Concat([rotated, graph.Slice(x, 3, width, x.Shape[3])], 3);
+    }
+
     /// <summary>Turns pairs of elements by an angle each: halves of the last axis, or neighbours where interleaved.</summary>
-    public static Value Rotate(GraphEmitter graph, Value x, Value cos, Value sin, bool isInterleaved)
+    private static Value Rotate(GraphEmitter graph, Value x, Value cos, Value sin, bool isInterleaved)
     {
         var half = x.Shape[3] / 2;
         Value first;

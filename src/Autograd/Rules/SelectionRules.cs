@@ -11,6 +11,7 @@ internal static class SelectionRules
         rules.Add("CastLike", context => context.GiveBroadcast(0, context.Graph.Cast(context.BroadcastDY, context.X.Type)));
         rules.Add("Compress", Compress);
         rules.Add("MaxUnpool", MaxUnpool);
+        rules.Add("OneHot", OneHot);
         rules.Add("ReverseSequence", ReverseSequence);
         rules.Add("Shrink", Shrink);
         rules.Add("Det", Determinant);
@@ -47,6 +48,25 @@ internal static class SelectionRules
         var graph = context.Graph;
         var flat = graph.Gather(graph.Reshape(context.DY, Shapes.Count(context.Y.Shape)), graph.Reshape(context.Input(1), Shapes.Count(context.X.Shape)), 0);
         context.Give(0, graph.Reshape(flat, context.X.Shape));
+    }
+
+    /// <summary>The two numbers that are written get the sums of the gradients where each stands.</summary>
+    private static void OneHot(RuleContext context)
+    {
+        if (!context.Needs(2))
+        {
+            return;
+        }
+
+        var graph = context.Graph;
+        var y = context.Y;
+        var hot = graph.Node(
+            "OneHot", [context.X, context.Input(1), graph.Reals(y.Type, [2], [0, 1])], y.Type, y.Shape,
+            node => node.SetInt("axis", context.Node.GetInt("axis", -1)));
+        var axes = Shapes.Range(y.Shape.Length);
+        var on = graph.ReduceSum(graph.Mul(context.DY, hot), axes, keep: false);
+        var off = graph.Sub(graph.ReduceSum(context.DY, axes, keep: false), on);
+        context.Give(2, graph.Concat([graph.Reshape(off, 1), graph.Reshape(on, 1)], 0));
     }
 
     /// <summary>Reversing twice is nothing.</summary>

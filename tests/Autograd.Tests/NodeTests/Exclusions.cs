@@ -44,7 +44,6 @@ internal static class Exclusions
             ("ai.onnx.preview.training", _) => "an optimizer: it makes updates from gradients and has none itself",
             ("", "DynamicQuantizeLinear" or "Floor" or "Ceil" or "Round" or "Sign") => "not differentiable: a staircase",
             ("", "Range") => "its inputs choose the shape",
-            ("", "OneHot") => "its inputs are places and the two numbers to write there",
             ("", "Bernoulli") => "random",
             _ when !GradientRuleRegistry.Rules.IsDifferentiable(domain, name) => "not differentiable: its result does not follow small changes",
             _ => null,
@@ -56,6 +55,7 @@ internal static class Exclusions
     {
         ("Resize", > 0) => "region and scales: they choose the shape",
         ("Upsample", > 0) => "scales: they choose the shape",
+        ("OneHot", < 2) => "places and how many there are",
         ("Dropout", > 0) => "ratio: a setting",
         ("CastLike", 1) => "only its type counts",
         ("BatchNormalization", > 2) when model.Graph.Node.Any(node => node.GetInt("training_mode", 0) != 0) => "statistics, carried from run to run",

@@ -30,6 +30,10 @@ internal static class CompositeCases
             .Real(2, 3, 4).Real(2, 3, 4).Real(4).Real(4).Real(4).WithSparseOutputs(0, 3));
         yield return ("SkipSimplifiedLayerNormalization with its sum", () => new OperatorCase("SkipSimplifiedLayerNormalization", 17, Microsoft).Single()
             .Real(2, 3, 4).Real(2, 3, 4).Real(4).WithSparseOutputs(0, 3));
+        yield return ("SkipLayerNormalization with its statistics", () => new OperatorCase("SkipLayerNormalization", 17, Microsoft).Single()
+            .Real(2, 3, 4).Real(2, 3, 4).Real(4).Real(4).Real(4).WithOutputs(4));
+        yield return ("SkipSimplifiedLayerNormalization with its deviation", () => new OperatorCase("SkipSimplifiedLayerNormalization", 17, Microsoft).Single()
+            .Real(2, 3, 4).Real(2, 3, 4).Real(4).WithSparseOutputs(0, 2, 3));
         yield return ("SkipLayerNormalization", () => new OperatorCase("SkipLayerNormalization", 17, Microsoft).Single()
             .Real(2, 3, 4).Real(2, 3, 4).Real(4).Real(4).Real(4));
         yield return ("SkipSimplifiedLayerNormalization", () => new OperatorCase("SkipSimplifiedLayerNormalization", 17, Microsoft).Single()
@@ -43,6 +47,12 @@ internal static class CompositeCases
         yield return ("QuickGelu", () => new OperatorCase("QuickGelu", 17, Microsoft).Single().Real(3, 4));
         yield return ("FusedMatMul", () => new OperatorCase("FusedMatMul", 17, Microsoft).Single().Real(2, 3, 2).Real(2, 4, 3)
             .With(node => node.SetInt("transA", 1).SetInt("transB", 1).SetFloat("alpha", 0.5f)));
+        yield return ("FusedMatMul with transposed batches", () => new OperatorCase("FusedMatMul", 17, Microsoft).Single().Real(3, 2, 4).Real(4, 2, 2)
+            .With(node => node.SetInt("transBatchA", 1).SetInt("transBatchB", 1)));
+        yield return ("FusedMatMul with everything transposed", () => new OperatorCase("FusedMatMul", 17, Microsoft).Single().Real(4, 2, 3).Real(2, 2, 4)
+            .With(node => node.SetInt("transBatchA", 1).SetInt("transBatchB", 1).SetInt("transA", 1).SetInt("transB", 1).SetFloat("alpha", 0.5f)));
+        yield return ("FusedMatMul of a vector", () => new OperatorCase("FusedMatMul", 17, Microsoft).Single().Real(3).Real(2, 3, 4)
+            .With(node => node.SetFloat("alpha", 0.5f)));
         yield return ("MatMulNBits", () => new OperatorCase("MatMulNBits", 17, Microsoft).Single().Real(2, 32)
             .Numbers(TensorElementType.UInt8, [.. Enumerable.Range(0, 48).Select(i => (double)(i * 37 % 256))], 3, 1, 16).FixedReal([0.1, 0.2, 0.15], 3)
             .With(node => node.SetInt("K", 32).SetInt("N", 3).SetInt("bits", 4).SetInt("block_size", 32)));

@@ -5,7 +5,7 @@ public class RuleTests
 {
     private static readonly Dictionary<string, Func<OperatorCase>> Cases = ElementwiseCases.All()
         .Concat(LayoutCases.All()).Concat(LayerCases.All()).Concat(ImageCases.All())
-        .Concat(ScatterCases.All()).Concat(SequenceCases.All()).Concat(CompositeCases.All()).Concat(SelectionCases.All())
+        .Concat(ScatterCases.All()).Concat(SequenceCases.All()).Concat(AttentionCases.All()).Concat(CompositeCases.All()).Concat(SelectionCases.All())
         .ToDictionary(item => item.Name, item => item.Make, StringComparer.Ordinal);
 
     public static TheoryData<string> Names => [.. Cases.Keys];

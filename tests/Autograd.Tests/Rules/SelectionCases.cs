@@ -7,6 +7,9 @@ internal static class SelectionCases
 {
     public static IEnumerable<(string Name, Func<OperatorCase> Make)> All()
     {
+        yield return ("OneHot", () => new OperatorCase("OneHot").Single().IntegerTensor([0, 2, -1, 1], 2, 2).IntegerTensor([4]).Real(2));
+        yield return ("OneHot along another axis", () => new OperatorCase("OneHot").Single().IntegerTensor([0, 2, 5], 3).IntegerTensor([4]).Real(2)
+            .With(node => node.SetInt("axis", 0)));
         yield return ("CastLike", () => new OperatorCase("CastLike").Real(2, 3).FixedReal([1], 1));
         yield return ("Compress along an axis", () => new OperatorCase("Compress").Real(2, 4, 3).Booleans([true, false, true], 3).With(node => node.SetInt("axis", 1)));
         yield return ("Compress of all elements", () => new OperatorCase("Compress").Real(2, 3).Booleans([false, true, true, false, true], 5));

@@ -4,7 +4,7 @@ using OrtZero.Onnx.Protobuf;
 
 namespace OrtZero.Autograd.Tests;
 
-/// <summary>Cases of RecurrentRules, AttentionRules and RotaryRules.</summary>
+/// <summary>Cases of RecurrentRules and RotaryRules.</summary>
 internal static class SequenceCases
 {
     private const string Microsoft = "com.microsoft";
@@ -32,31 +32,6 @@ internal static class SequenceCases
             Recurrent("GRU", 3, 1, isComplete: true).With(node => node.SetInt("linear_before_reset", 1)).WithOutputs(2));
         yield return ("RNN without bias", () => new OperatorCase("RNN").Single().Real(2, 2, 3).Real(1, 2, 3).Real(1, 2, 2).With(node => node.SetInt("hidden_size", 2)));
 
-        yield return ("Attention", () => new OperatorCase("Attention", 23).Single().Real(1, 2, 3, 4).Real(1, 2, 5, 4).Real(1, 2, 5, 3));
-        yield return ("Attention that is causal with shared heads", () =>
-            new OperatorCase("Attention", 23).Single().Real(1, 4, 3, 2).Real(1, 2, 3, 2).Real(1, 2, 3, 2).With(node => node.SetInt("is_causal", 1)));
-        yield return ("Attention with flat heads, mask and scale", () => new OperatorCase("Attention", 23).Single().Real(2, 3, 4).Real(2, 3, 4).Real(2, 3, 4)
-            .Booleans([true, false, true, true, true, false, false, true, true], 3, 3)
-            .With(node => node.SetInt("q_num_heads", 2).SetInt("kv_num_heads", 2).SetFloat("scale", 0.3f)));
-        yield return ("Attention with a real mask and past", () => new OperatorCase("Attention", 23).Single().Real(1, 2, 2, 2).Real(1, 2, 2, 2).Real(1, 2, 2, 2)
-            .Real(2, 3).Real(1, 2, 1, 2).Real(1, 2, 1, 2).WithOutputs(3));
-        yield return ("Attention with soft cap", () => new OperatorCase("Attention", 23).Single().Real(1, 1, 3, 4).Real(1, 1, 3, 4).Real(1, 1, 3, 4)
-            .With(node => node.SetFloat("softcap", 0.8f)));
-        foreach (var mode in new[] { 0, 2, 3 })
-        {
-            yield return ($"Attention with its scores {mode}", () => new OperatorCase("Attention", 23).Single().Real(1, 2, 2, 3).Real(1, 2, 2, 3).Real(1, 2, 2, 3)
-                .Real(2, 2).With(node => node.SetInt("qk_matmul_output_mode", mode)).WithSparseOutputs(0, 3));
-        }
-
-        yield return ("GroupQueryAttention with smooth softmax", () => Grouped(false).With(node => node.SetInt("smooth_softmax", 1)));
-        yield return ("Attention of com.microsoft", () => Heads(new OperatorCase("Attention", 17, Microsoft).Single().Real(1, 3, 4).Real(4, 12).Real(12), 2)
-            .With(node => node.SetInt("unidirectional", 1)));
-        yield return ("MultiHeadAttention", () => Heads(new OperatorCase("MultiHeadAttention", 17, Microsoft).Single().Real(1, 3, 4).Real(1, 2, 4).Real(1, 2, 4), 2));
-        yield return ("MultiHeadAttention with biases", () => Heads(
-            new OperatorCase("MultiHeadAttention", 17, Microsoft).Single().Real(2, 3, 4).Real(2, 3, 4).Real(2, 3, 4).Real(12), 2)
-            .Missing().Real(1, 2, 3, 3));
-        yield return ("GroupQueryAttention", () => Grouped(false));
-        yield return ("GroupQueryAttention with rotary positions", () => Grouped(true));
         foreach (var interleaved in new[] { 0, 1 })
         {
             yield return ($"RotaryEmbedding {interleaved}", () => new OperatorCase("RotaryEmbedding", 23).Single().Real(2, 2, 3, 4).Real(5, 2).Real(5, 2)
@@ -96,17 +71,5 @@ internal static class SequenceCases
         var attribute = new AttributeProto { Name = name, Type = AttributeProto.Types.AttributeType.Floats };
         attribute.Floats.AddRange(values);
         node.Attribute.Add(attribute);
-    }
-
-    private static OperatorCase Heads(OperatorCase test, int count) => test.With(node => node.SetInt("num_heads", count));
-
-    private static OperatorCase Grouped(bool isRotary)
-    {
-        var test = new OperatorCase("GroupQueryAttention", 17, Microsoft).Single().Real(1, 3, 64).Real(1, 3, 32).Real(1, 3, 32).Missing().Missing()
-            .Numbers(TensorElementType.Int32, [2], 1).Numbers(TensorElementType.Int32, [3])
-            .With(node => node.SetInt("num_heads", 4).SetInt("kv_num_heads", 2)).WithUnusedOutputs(2);
-        return isRotary
-            ? test.FixedReal(Tensors.Spread(32, -1, 1, 4), 4, 8).FixedReal(Tensors.Spread(32, -1, 1, 5), 4, 8).With(node => node.SetInt("do_rotary", 1))
-            : test;
     }
 }
