@@ -9,7 +9,7 @@ namespace OrtZero.Kernels;
 /// Vector arithmetic on float32 spans. Sums use sixteen lanes and one fixed combination order whatever vectors the
 /// machine has, so that the same numbers come out on every machine with fused multiply-add.
 /// </summary>
-public static class VectorMath
+public static partial class VectorMath
 {
     private const int Lanes = 16;
 

@@ -14,8 +14,11 @@ public readonly record struct ModelStateMemory(long Parameters, long Gradients, 
     /// <summary>Bytes of the moving average of the parameters; 0 where none is kept.</summary>
     public long Average { get; init; }
 
-    /// <summary>The sum of the four.</summary>
-    public long Total => Parameters + Gradients + OptimizerState + Average;
+    /// <summary>Bytes of the copy of the parameters as they were at the start; 0 where none is kept.</summary>
+    public long Start { get; init; }
+
+    /// <summary>The sum of the five.</summary>
+    public long Total => Parameters + Gradients + OptimizerState + Average + Start;
 
     /// <summary>What a rank will hold under a plan and an optimizer, without allocating it.</summary>
     /// <param name="plan">The layout.</param>

@@ -18,4 +18,8 @@ public readonly record struct UpdateSettings
 
     /// <summary>The momentum of each group (Adam's beta1 where the optimizer has none of that name) for this update. Null: that of the group.</summary>
     public IReadOnlyList<double>? Momenta { get; init; }
+
+    /// <summary>Whether the update measures what it does to each group, for <see cref="ZeroEngine.Measurements"/>: it reads gradients and
+    /// parameters once more and lets the ranks talk once more.</summary>
+    public bool Measure { get; init; }
 }

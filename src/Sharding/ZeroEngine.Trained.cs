@@ -39,6 +39,7 @@ public sealed partial class ZeroEngine
         _movingBuckets = MovingBuckets();
         _norm = new GradientNorm(Plan, Communicator, trained);
         _optimizer.Train(trained);
+        ForgetWatch();
     }
 
     // Those of gathered parameters are fetched when a run needs them, and what no update moves is everywhere already.

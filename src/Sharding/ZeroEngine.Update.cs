@@ -8,6 +8,7 @@ public sealed partial class ZeroEngine
 {
     private void Update(in UpdateSettings settings, float gradientScale)
     {
+        var watch = Watch(settings);
         _optimizer.Begin(settings, gradientScale);
         var gather = Stage > 0 && Communicator.Size > 1;
         var pipeline = gather ? _gradients.Pipeline : null;
@@ -15,7 +16,7 @@ public sealed partial class ZeroEngine
         for (var bucket = 0; bucket < Plan.Buckets.Count; bucket++)
         {
             var started = Stopwatch.GetTimestamp();
-            _optimizer.UpdateBucket(bucket);
+            _optimizer.UpdateBucket(bucket, watch);
             Trace?.Add(TraceActivity.Optimizer, started, bucket);
             if (pipeline is not null)
             {
@@ -35,6 +36,8 @@ public sealed partial class ZeroEngine
             pipeline.Complete();
             Trace?.Add(TraceActivity.Wait, waiting);
         }
+
+        watch?.Complete(settings.GradientDivisor);
     }
 
     private void GatherParameters(ICommunicator communicator, int index)

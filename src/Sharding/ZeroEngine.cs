@@ -126,10 +126,10 @@ public sealed partial class ZeroEngine : IDisposable
 
     /// <summary>The bytes of model state this rank has allocated so far. Accumulating deterministically needs another shard of
     /// gradients for every doubling of the micro-batches of an update beyond two.</summary>
-    public ModelStateMemory Memory => new(_parameters.ByteLength, _gradients.ByteLength, _optimizer.ByteLength) { Average = _average?.ByteLength ?? 0 };
+    public ModelStateMemory Memory => new(_parameters.ByteLength, _gradients.ByteLength, _optimizer.ByteLength) { Average = _average?.ByteLength ?? 0, Start = _start?.ByteLength ?? 0 };
 
     /// <summary>The bytes of buffers for buckets on their way between ranks, allocated so far.</summary>
-    public long TransitBytes => _gradients.TransitBytes + (_pieces?.ByteLength ?? 0) + _gatherers.Distinct().Sum(gatherer => gatherer.ByteLength);
+    public long TransitBytes => _gradients.TransitBytes + (_pieces?.ByteLength ?? 0) + (_watch?.ByteLength ?? 0) + _gatherers.Distinct().Sum(gatherer => gatherer.ByteLength);
 
     /// <summary>How many updates were applied (skipped ones do not count): the t of Adam's bias correction.</summary>
     public long Updates { get; internal set; }
@@ -269,6 +269,7 @@ public sealed partial class ZeroEngine : IDisposable
         if (!double.IsFinite(norm))
         {
             _gradients.Release();
+            Watch(settings)?.Skip(settings.GradientDivisor);
             return new UpdateResult(norm, Skipped: true, ClipFactor: 1);
         }
 
@@ -329,6 +330,8 @@ public sealed partial class ZeroEngine : IDisposable
             _pieces?.Dispose();
             _optimizer.Dispose();
             _average?.Dispose();
+            _start?.Dispose();
+            ForgetWatch();
             _parameters.Dispose();
         }
     }

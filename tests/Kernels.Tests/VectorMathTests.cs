@@ -97,4 +97,25 @@ public class VectorMathTests
 
         Assert.Throws<ArgumentException>(() => VectorMath.Add(new float[2], new float[3]));
     }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(7)]
+    [InlineData(31)]
+    [InlineData(32)]
+    [InlineData(1000)]
+    public void Differences_and_zeros_are_those_of_every_element(int length)
+    {
+        var random = new Random(length);
+        var left = Enumerable.Range(0, length).Select(i => i % 3 == 0 ? 0f : i % 5 == 0 ? -0f : random.NextSingle()).ToArray();
+        var right = left.Select(value => value + (1e-7f * random.NextSingle())).ToArray();
+
+        var expected = left.Zip(right).Sum(pair => ((double)pair.First - pair.Second) * ((double)pair.First - pair.Second));
+        Assert.Equal(expected, VectorMath.SumOfSquaredDifferences(left, right), expected * 1e-14);
+        Assert.Equal(left.Count(value => value == 0), VectorMath.CountZeros(left));
+    }
+
+    [Fact]
+    public void Differences_need_equal_lengths() =>
+        Assert.Throws<ArgumentException>(() => VectorMath.SumOfSquaredDifferences(new float[3], new float[4]));
 }

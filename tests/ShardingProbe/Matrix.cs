@@ -77,7 +77,10 @@ internal static class Matrix
     {
         try
         {
-            TestModel.AssertSameBits(Alone(ranks.Size, model, deterministic), Train(ranks, model, stage, overlap, deterministic));
+            var (alone, aloneMeasured) = Alone(ranks.Size, model, deterministic);
+            var (sharded, shardedMeasured) = Train(ranks, model, stage, overlap, deterministic);
+            TestModel.AssertSameBits(alone, sharded);
+            Assert.Equal(aloneMeasured, shardedMeasured);
         }
         catch (Exception exception)
         {
@@ -127,24 +130,26 @@ internal static class Matrix
         Tell(ranks, "settings that differ");
     }
 
-    private static Dictionary<string, float[]> Alone(int worldSize, TestModel model, bool deterministic)
+    private static (Dictionary<string, float[]> Parameters, string Measured) Alone(int worldSize, TestModel model, bool deterministic)
     {
         using var single = new SingleProcessCommunicator();
         return Train(single, model, stage: 0, overlap: false, deterministic, microBatches: 2 * worldSize);
     }
 
-    private static Dictionary<string, float[]> Train(
+    private static (Dictionary<string, float[]> Parameters, string Measured) Train(
         ICommunicator ranks, TestModel model, int stage, bool overlap, bool deterministic, int? microBatches = null)
     {
         var count = microBatches ?? 2 * ranks.Size;
         using var engine = model.Engine(ranks, stage, bucket: 1000, overlap, deterministic);
+        engine.KeepStart();
         for (var update = 0; update < Updates; update++)
         {
             model.Accumulate(engine, update, count);
-            engine.Step(model.Settings(count, maxNorm: 10, 1 - (0.1 * update)));
+            engine.Step(model.Settings(count, maxNorm: 10, 1 - (0.1 * update)) with { Measure = update == Updates - 1 });
         }
 
-        return model.Snapshot(engine);
+        // "R" and records write every bit of a float64.
+        return (model.Snapshot(engine), string.Join('\n', engine.Measurements.Select(group => $"{group}").Concat(engine.DistancesFromStart().Select(distance => $"{distance}"))));
     }
 
     private static void Tell(ICommunicator ranks, string cell)

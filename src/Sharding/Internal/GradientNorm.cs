@@ -15,6 +15,7 @@ internal sealed class GradientNorm
     private readonly bool[] _counted;
     private readonly BlockSums _sums;
     private readonly ICommunicator _communicator;
+    private readonly double[] _squares;
 
     /// <param name="plan">The layout.</param>
     /// <param name="communicator">The ranks.</param>
@@ -23,6 +24,7 @@ internal sealed class GradientNorm
     {
         _counted = counted;
         _communicator = communicator;
+        _squares = new double[counted.Length];
         _owned = [.. plan.RangesOf(communicator.Rank).Where(range => counted[range.Parameter])];
         _sums = new BlockSums(plan, communicator, _owned);
     }
@@ -48,11 +50,15 @@ internal sealed class GradientNorm
         var total = 0.0;
         for (var parameter = 0; parameter < _counted.Length; parameter++)
         {
-            total += _counted[parameter] ? _sums.Of(parameter) : 0;
+            _squares[parameter] = _counted[parameter] ? _sums.Of(parameter) : 0;
+            total += _squares[parameter];
         }
 
         return total;
     }
+
+    /// <summary>The sum of squares of one parameter's gradient, as the last <see cref="SumOfSquares"/> found it.</summary>
+    public double SquaresOf(int parameter) => _squares[parameter];
 
     private static void SumBlocks(ReadOnlySpan<float> values, Span<double> sums)
     {

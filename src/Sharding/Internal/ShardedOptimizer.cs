@@ -148,12 +148,29 @@ internal sealed class ShardedOptimizer : IDisposable
         _optimizer.Prepare(_pass);
     }
 
+    /// <summary>The ranges of parameters that are trained now, in the order of the layout.</summary>
+    public IReadOnlyList<ShardRange> Ranges => _ranges;
+
+    /// <summary>Whether <see cref="Begin"/> moves the weights of a range, rather than <see cref="UpdateBucket"/>.</summary>
+    public bool MovesAhead(int index) => _optimizer.MovesAhead(_settings[_ranges[index].Parameter]);
+
+    /// <summary>The weights of a range.</summary>
+    public ReadOnlySpan<float> WeightsOf(int index) => _parameters.Span(_ranges[index].FlatOffset, _ranges[index].Length);
+
+    /// <summary>The ranks that each update their own ranges; null when this rank updates everything.</summary>
+    public ICommunicator? RangeOwners => _sharded ? _communicator : null;
+
     /// <summary>Updates the ranges that lie in one bucket.</summary>
-    public void UpdateBucket(int bucket)
+    /// <param name="bucket">The bucket.</param>
+    /// <param name="watch">Measures what is done to them, or null.</param>
+    public void UpdateBucket(int bucket, GroupWatch? watch = null)
     {
         for (var index = _firstOfBucket[bucket]; index < _firstOfBucket[bucket + 1]; index++)
         {
-            _optimizer.Update(ContextOf(index));
+            var range = ContextOf(index);
+            watch?.Before(index, range);
+            _optimizer.Update(range);
+            watch?.After(index, range);
         }
     }
 
@@ -191,7 +208,7 @@ internal sealed class ShardedOptimizer : IDisposable
     public long UpdateOf(int parameter) => _updates[parameter];
 
     /// <summary>Block sums over the ranges of <see cref="ContextOf"/>.</summary>
-    public BlockSums CreateSums() => new(_plan, _sharded ? _communicator : null, _ranges);
+    public BlockSums CreateSums() => new(_plan, RangeOwners, _ranges);
 
     /// <summary>Whether a parameter has a state.</summary>
     public bool HasState(int state, int parameter) => _optimizer.HasState(state, _settings[parameter]);

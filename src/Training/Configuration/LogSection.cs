@@ -9,6 +9,15 @@ public sealed record LogSection
     [Limits(AtLeast = 1)]
     public int Interval { get; init; } = 10;
 
+    /// <summary>Whether every log interval measures its last update in each parameter group (gradient norm, parameter norm, how much of the
+    /// weights the update changes, share of gradients that are 0) and warns of groups that get no gradient, explode or vanish. Costs
+    /// nothing between. Default: true.</summary>
+    public bool Watch { get; init; } = true;
+
+    /// <summary>Whether every log interval also measures how far each group's parameters are from where they were at the start; each rank
+    /// keeps a copy of its shard of them for that. Default: false.</summary>
+    public bool WatchDistance { get; init; }
+
     /// <summary>Whether TensorBoard event files are written to work_dir/tensorboard. Default: false.</summary>
     public bool Tensorboard { get; init; }
 

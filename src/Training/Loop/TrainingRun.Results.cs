@@ -17,7 +17,7 @@ public sealed partial class TrainingRun
             Epoch = epoch,
             Loss = loss,
             GradientNorm = _steps.GradientNorm,
-            Groups = _steps.Groups,
+            Groups = _groupObserver.Observe(_iteration, _steps.Groups),
             SamplesPerSecond = samplesPerSecond,
             PeakRssBytes = ProcessMemory.PeakRssBytes(),
             SkippedUpdates = _steps.Skipped,
@@ -66,6 +66,7 @@ public sealed partial class TrainingRun
     private RunSummary Finish(RunOutcome outcome)
     {
         _trainer.Engine.Trace?.Write(Path.Combine(_configuration.WorkDir, "trace", $"rank-{_communicator.Rank}.json"));
+        _groupObserver.Finish();
         var model = outcome == RunOutcome.Completed ? _folder!.ModelPath : null;
         var updates = _trainer.Engine.Updates;
         if (model is not null && _selection.RestoresBest && _checkpoints.LoadBest())

@@ -25,6 +25,7 @@ public sealed partial class TrainingRun : IDisposable
     private readonly List<IRunObserver> _observers = [];
     private readonly OptimizerSteps _steps;
     private readonly GradientDivisor _divisor;
+    private readonly GroupObserver _groupObserver;
     private readonly long[] _agreement = new long[2];
     private readonly RunCheckpoints _checkpoints;
     private readonly ModelSelection _selection;
@@ -53,6 +54,7 @@ public sealed partial class TrainingRun : IDisposable
         _phases = FineTuningPhases.Of(configuration, groups, _plan.IterationsPerEpoch, _plan.TotalIterations);
         _steps = new OptimizerSteps(configuration, trainer.Engine, _schedule, _phases, logger);
         _divisor = new GradientDivisor(configuration, communicator);
+        _groupObserver = new GroupObserver(configuration.Log, trainer.Engine, logger);
         _selection = new ModelSelection(configuration);
         _checkpoints = new RunCheckpoints(configuration, trainer.Engine, trainer.States, _selection, logger);
         _meter = new IntervalMeter(communicator, configuration.MicroBatchSize);
@@ -239,7 +241,7 @@ public sealed partial class TrainingRun : IDisposable
         _divisor.Add(position, loss);
         if (atRest)
         {
-            _steps.Apply(_iteration, _phase, _divisor.Of(counts));
+            _steps.Apply(_iteration, _phase, _divisor.Of(counts), _groupObserver.Measures && _plan.IsLoggedAfter(_iteration, _configuration.Log.Interval));
         }
 
         var epoch = _plan.EpochOf(_iteration);

@@ -10,7 +10,8 @@ namespace OrtZero.Training;
 /// </summary>
 /// <remarks>
 /// The keys of metrics.jsonl: iter, epoch, loss, grad_norm, lr and weight_decay (objects by group name), loss_scale,
-/// samples_per_second, peak_rss_bytes, skipped_updates. Those of validation.jsonl: iter, epoch, loss, metric, value, samples.
+/// samples_per_second, peak_rss_bytes, skipped_updates, and, where groups are watched, group_grad_norm, group_param_norm,
+/// group_update_ratio, group_zero_share and group_distance (objects by group name too). Those of validation.jsonl: iter, epoch, loss, metric, value, samples.
 /// </remarks>
 public sealed class MetricsWriter : IDisposable
 {
@@ -112,6 +113,23 @@ public sealed class MetricsWriter : IDisposable
 
         scalars.AddRange(record.Groups.Select(group => ($"lr/{group.Name}", group.LearningRate)));
         scalars.AddRange(record.Groups.Select(group => ($"weight_decay/{group.Name}", group.WeightDecay)));
+        foreach (var group in record.Groups)
+        {
+            Add("grad_norm", group.Vitals?.GradientNorm);
+            Add("param_norm", group.Vitals?.ParameterNorm);
+            Add("update_ratio", group.Vitals?.UpdateRatio);
+            Add("zero_share", group.Vitals?.ZeroShare);
+            Add("distance", group.Distance);
+
+            void Add(string tag, double? value)
+            {
+                if (value is { } number)
+                {
+                    scalars.Add(($"{tag}/{group.Name}", number));
+                }
+            }
+        }
+
         scalars.Add(("performance/samples_per_second", record.SamplesPerSecond));
         scalars.Add(("performance/peak_rss_bytes", record.PeakRssBytes));
         return scalars;

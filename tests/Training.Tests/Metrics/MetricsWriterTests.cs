@@ -22,9 +22,33 @@ public sealed class MetricsWriterTests : IDisposable
     }
 
     [Fact]
+    public void What_was_measured_of_groups_stands_beside_their_rates()
+    {
+        using var writer = new MetricsWriter(_folder, new LogSection());
+        writer.Write(Record(10) with
+        {
+            Groups = [new GroupMetrics("a", 1e-4, 0) { Vitals = new GroupVitals(1.5, 20, 0.001, 0.25), Distance = 0.5 }, new GroupMetrics("asleep", 1e-5, 0)],
+        });
+
+        Assert.Contains(
+            """
+            "group_grad_norm":{"a":1.5,"asleep":null},"group_param_norm":{"a":20,"asleep":null},"group_update_ratio":{"a":0.001,"asleep":null},"group_zero_share":{"a":0.25,"asleep":null},"group_distance":{"a":0.5,"asleep":null},
+            """.Trim(),
+            Assert.Single(File.ReadAllLines(Path.Combine(_folder, "metrics.jsonl"))), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Records_come_back_as_they_were_written()
     {
-        var record = Record(10) with { Loss = double.NaN, GradientNorm = double.PositiveInfinity, Groups = [new GroupMetrics("base", 1e-4, 0.05)] };
+        var record = Record(10) with
+        {
+            Loss = double.NaN, GradientNorm = double.PositiveInfinity,
+            Groups =
+            [
+                new GroupMetrics("base", 1e-4, 0.05), new GroupMetrics("watched", 1e-4, 0) { Vitals = new GroupVitals(1.5, 20, 0.001, 0.25), Distance = 0.5 },
+                new GroupMetrics("skipped", 1e-4, 0) { Vitals = new GroupVitals(double.NaN, null, null, null) },
+            ],
+        };
         var validation = new ValidationRecord { Iteration = 10, Epoch = 1, Loss = 0.5, Metric = "token_accuracy", Value = 0.75, Samples = 8 };
         using (var writer = new MetricsWriter(_folder, new LogSection()))
         {

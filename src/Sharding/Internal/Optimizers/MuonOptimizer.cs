@@ -81,6 +81,8 @@ internal sealed class MuonOptimizer : Optimizer
         }
     }
 
+    public override bool MovesAhead(ParameterSettings settings) => IsMatrix(settings);
+
     public override void Update(in RangeContext range)
     {
         if (!IsMatrix(range.Settings))

@@ -35,6 +35,9 @@ internal abstract class Optimizer : IDisposable
     {
     }
 
+    /// <summary>Whether <see cref="Prepare"/> moves the weights of a parameter already, and <see cref="Update"/> does nothing.</summary>
+    public virtual bool MovesAhead(ParameterSettings settings) => false;
+
     /// <summary>Updates a range of a tensor in place.</summary>
     public abstract void Update(in RangeContext range);
 

@@ -42,6 +42,16 @@ internal sealed class IterationPlan
     /// <summary>Whether a validation is due once so many iterations are done; the end of the run always is one.</summary>
     internal bool ValidatesAfter(long done) => done == TotalIterations || done % _validationInterval == 0;
 
+    /// <summary>Whether the update that an iteration ends is the last one before a line is logged.</summary>
+    /// <param name="iteration">The last iteration of an update.</param>
+    /// <param name="interval">Iterations from one line to the next.</param>
+    internal bool IsLoggedAfter(long iteration, int interval)
+    {
+        var done = iteration + 1;
+        var line = Math.Min(TotalIterations, (done + interval - 1) / interval * interval);
+        return done == TotalIterations || line < Math.Min(TotalIterations, done + _accumulativeCounts);
+    }
+
     /// <summary>The first iteration of the update an iteration is part of.</summary>
     internal long BeginOfUpdate(long iteration) => iteration - (iteration % _accumulativeCounts);
 

@@ -8,8 +8,11 @@ internal static partial class LoopLog
     [LoggerMessage(EventId = 300, Level = LogLevel.Warning, Message = "{Sentence}")]
     internal static partial void Advice(ILogger logger, string sentence);
 
-    [LoggerMessage(EventId = 301, Level = LogLevel.Warning, Message = "The gradient of iteration {Iteration} is not finite: the update is skipped and the parameters stay as they are.")]
-    internal static partial void UpdateSkipped(ILogger logger, long iteration);
+    [LoggerMessage(EventId = 301, Level = LogLevel.Warning, Message = "The gradient of iteration {Iteration} is not finite, {Place}: the update is skipped and the parameters stay as they are.")]
+    internal static partial void UpdateSkipped(ILogger logger, long iteration, string place);
+
+    [LoggerMessage(EventId = 330, Level = LogLevel.Information, Message = "groups after iteration {Iteration}: {Groups}")]
+    internal static partial void GroupsMeasured(ILogger logger, long iteration, string groups);
 
     [LoggerMessage(EventId = 302, Level = LogLevel.Information, Message = "Resumed {Path} at iteration {Iteration}.")]
     internal static partial void Resumed(ILogger logger, string path, long iteration);

@@ -53,6 +53,12 @@ internal sealed class Trainer : IDisposable
             }
 
             engine.BroadcastParameters();
+            if (configuration.Log.WatchDistance)
+            {
+                // Before a checkpoint is resumed: the start is the model file.
+                engine.KeepStart();
+            }
+
             if (configuration.Ema is not null)
             {
                 engine.BeginAverage();

@@ -21,6 +21,21 @@ internal sealed record MetricsLine
     [JsonPropertyName("weight_decay")]
     public required IReadOnlyDictionary<string, double> WeightDecays { get; init; }
 
+    [JsonPropertyName("group_grad_norm"), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyDictionary<string, double?>? GradientNorms { get; init; }
+
+    [JsonPropertyName("group_param_norm"), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyDictionary<string, double?>? ParameterNorms { get; init; }
+
+    [JsonPropertyName("group_update_ratio"), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyDictionary<string, double?>? UpdateRatios { get; init; }
+
+    [JsonPropertyName("group_zero_share"), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyDictionary<string, double?>? ZeroShares { get; init; }
+
+    [JsonPropertyName("group_distance"), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyDictionary<string, double?>? Distances { get; init; }
+
     public required double? LossScale { get; init; }
 
     public required double SamplesPerSecond { get; init; }
@@ -47,6 +62,11 @@ internal sealed record MetricsLine
             GradientNorm = record.GradientNorm,
             LearningRates = rates,
             WeightDecays = decays,
+            GradientNorms = ByName(record, group => group.Vitals?.GradientNorm),
+            ParameterNorms = ByName(record, group => group.Vitals?.ParameterNorm),
+            UpdateRatios = ByName(record, group => group.Vitals?.UpdateRatio),
+            ZeroShares = ByName(record, group => group.Vitals?.ZeroShare),
+            Distances = ByName(record, group => group.Distance),
             LossScale = record.LossScale,
             SamplesPerSecond = record.SamplesPerSecond,
             PeakRssBytes = record.PeakRssBytes,
@@ -60,10 +80,31 @@ internal sealed record MetricsLine
         Epoch = Epoch,
         Loss = Loss,
         GradientNorm = GradientNorm,
-        Groups = [.. LearningRates.Select(rate => new GroupMetrics(rate.Key, rate.Value, WeightDecays.GetValueOrDefault(rate.Key)))],
+        Groups =
+        [
+            .. LearningRates.Select(rate => new GroupMetrics(rate.Key, rate.Value, WeightDecays.GetValueOrDefault(rate.Key))
+            {
+                Vitals = GradientNorms?.GetValueOrDefault(rate.Key) is { } norm
+                    ? new GroupVitals(norm, ParameterNorms?.GetValueOrDefault(rate.Key), UpdateRatios?.GetValueOrDefault(rate.Key), ZeroShares?.GetValueOrDefault(rate.Key))
+                    : null,
+                Distance = Distances?.GetValueOrDefault(rate.Key),
+            }),
+        ],
         LossScale = LossScale,
         SamplesPerSecond = SamplesPerSecond,
         PeakRssBytes = PeakRssBytes,
         SkippedUpdates = SkippedUpdates,
     };
+
+    // What no group was measured for is left out of the line.
+    private static OrderedDictionary<string, double?>? ByName(MetricsRecord record, Func<GroupMetrics, double?> value)
+    {
+        var values = new OrderedDictionary<string, double?>();
+        foreach (var group in record.Groups)
+        {
+            values[group.Name] = value(group);
+        }
+
+        return values.Values.Any(number => number is not null) ? values : null;
+    }
 }
