@@ -14,4 +14,10 @@ public sealed record GradientOptions
 
     /// <summary>How dropouts of training graphs draw. <c>null</c> (default): as ONNX Runtime does, other masks in every run.</summary>
     public DropoutOptions? Dropout { get; init; }
+
+    /// <summary>
+    /// Outputs of the model that training graphs give too, behind all others and as the forward pass in training mode has them. Default:
+    /// none.
+    /// </summary>
+    public IReadOnlyList<string> KeptOutputs { get; init; } = [];
 }

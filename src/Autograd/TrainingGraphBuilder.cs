@@ -34,7 +34,7 @@ public sealed class TrainingGraphBuilder(GradientOptions? options = null)
         DecidedBranches.Inline(graph, known);
         ForwardGraph.Fold(graph, known);
         var terms = LossCheck.Terms(loss);
-        KeepOnlyOutputs(graph, terms.Select(term => term.Output).ToHashSet(StringComparer.Ordinal));
+        KeepOnlyOutputs(graph, terms.Select(term => term.Output).Concat(_options.KeptOutputs).ToHashSet(StringComparer.Ordinal));
         if (_options.FusedKernels)
         {
             KernelFusion.Apply(graph, known);
@@ -72,6 +72,7 @@ public sealed class TrainingGraphBuilder(GradientOptions? options = null)
 
         var states = next.Select(state => new StateUpdate(
             state.Input, names.Set(state.Next, $"{state.Input}_next"), state.Next.Type, state.Next.Shape)).ToArray();
+        var kept = _options.KeptOutputs.Select(name => known[name]).ToArray();
         graph.Output.Clear();
         graph.Output.Add(ForwardGraph.Describe(lossName, lossValue.Type, []));
         graph.Output.AddRange(result.Select(parameter => ForwardGraph.Describe(parameter.GradientName, parameter.Type, parameter.Shape)));
@@ -81,6 +82,7 @@ public sealed class TrainingGraphBuilder(GradientOptions? options = null)
         }
 
         graph.Output.AddRange(states.Select(state => ForwardGraph.Describe(state.OutputName, state.Type, state.Shape)));
+        graph.Output.AddRange(kept.Select(output => ForwardGraph.Describe(output.Name, output.Type, output.Shape)));
         ProviderLowering.Apply(graph, emitter, _options.Target);
         ForwardGraph.Prune(graph);
         var own = trainable.Concat(states.Select(state => state.InputName)).Concat(labels.Select(label => label.Name)).ToHashSet(StringComparer.Ordinal);

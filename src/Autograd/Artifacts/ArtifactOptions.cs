@@ -3,19 +3,18 @@ namespace OrtZero.Autograd;
 /// <summary>What official training artifacts are to train, and how.</summary>
 public sealed record ArtifactOptions
 {
-    /// <summary>The loss. Default: cross-entropy.</summary>
-    public ArtifactLoss Loss { get; init; }
-
-    /// <summary>The model output that the loss reads.</summary>
-    public required string Output { get; init; }
+    /// <summary>
+    /// The loss, with <see cref="LossOptions.Others"/> a weighted sum of several. Labels that are not named get the official tool's
+    /// names, "labels" for a cross-entropy and "target" for the others. <see cref="LossOptions.IsSum"/> is refused: the official runtime
+    /// divides by nothing.
+    /// </summary>
+    public required LossOptions Loss { get; init; }
 
     /// <summary>
-    /// The name of the input for the labels. Null: as the official tool names it, "labels" for a cross-entropy and "target" for the others.
+    /// Values of the model that both graphs give beside the loss, as the official tool's <c>additional_output_names</c>, in this order.
+    /// Default: none.
     /// </summary>
-    public string? Labels { get; init; }
-
-    /// <summary>Cross-entropy: labels of this value do not count. Default: -100, as in PyTorch.</summary>
-    public long IgnoreIndex { get; init; } = -100;
+    public IReadOnlyList<string> AdditionalOutputs { get; init; } = [];
 
     /// <summary>The initializers that are trained.</summary>
     public required IReadOnlyCollection<string> RequiresGrad { get; init; }

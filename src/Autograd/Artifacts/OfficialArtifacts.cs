@@ -59,10 +59,14 @@ public sealed record OfficialArtifacts
         new TrainingGraphLowering(Training, trainable is null ? Checkpoint : Freeze(trainable)).Run();
 
     /// <summary>
-    /// The evaluation model with the checkpoint's parameters as initializers. Its outputs are the loss and, where a standard loss
-    /// operator tells them, the scores the loss is computed from.
+    /// The evaluation model with the checkpoint's parameters as initializers. Its outputs are the loss, <see cref="AdditionalOutputs"/> and,
+    /// where a standard loss operator tells them, the scores the loss is computed from.
     /// </summary>
     public OnnxModel ToForwardModel() => ForwardModel.Build(Evaluation, Checkpoint);
+
+    /// <summary>What the training model gives beside the loss and the signs of accumulation (<c>additional_output_names</c>), in its order.</summary>
+    public IReadOnlyList<string> AdditionalOutputs =>
+        [.. Training.Graph.Output.Skip(1).Select(output => output.Name).Where(name => !name.EndsWith("_grad.accumulation.out", StringComparison.Ordinal))];
 
     /// <summary>The settings of the optimizer model's one node. Null: there is no optimizer model.</summary>
     /// <exception cref="ArtifactException">The model has none or several.</exception>

@@ -12,24 +12,28 @@ namespace OrtZero.RankWorker.Internal;
 /// <summary><c>rankworker artifacts MODEL --out DIR</c>: what ONNX Runtime's official training takes.</summary>
 internal static class ArtifactsCommand
 {
-    private static readonly Dictionary<string, ArtifactLoss> s_losses = new(StringComparer.Ordinal)
+    private static readonly Dictionary<string, LossType> s_losses = new(StringComparer.Ordinal)
     {
-        ["cross_entropy"] = ArtifactLoss.CrossEntropy,
-        ["mse"] = ArtifactLoss.MeanSquaredError,
-        ["l1"] = ArtifactLoss.L1,
-        ["bce"] = ArtifactLoss.BceWithLogits,
-        ["output"] = ArtifactLoss.ModelOutput,
+        ["cross_entropy"] = LossType.CrossEntropy,
+        ["mse"] = LossType.MeanSquaredError,
+        ["l1"] = LossType.L1,
+        ["bce"] = LossType.BinaryCrossEntropy,
+        ["huber"] = LossType.Huber,
+        ["kl_div"] = LossType.KullbackLeibler,
+        ["output"] = LossType.ModelOutput,
     };
 
     internal static Command Create()
     {
         var model = new Argument<string>("MODEL") { Description = "The forward model, an .onnx file." };
         var target = new Option<string>("--out") { Description = "The folder to write into.", Required = true };
-        var loss = new Option<string>("--loss") { Description = "cross_entropy, mse, l1, bce (of logits) or output (the model's own loss).", DefaultValueFactory = _ => "cross_entropy" };
+        var loss = new Option<string>("--loss") { Description = "cross_entropy, mse, l1, bce (of logits), huber, kl_div or output (the model's own loss).", DefaultValueFactory = _ => "cross_entropy" };
         loss.AcceptOnlyFromAmong([.. s_losses.Keys]);
         var output = new Option<string?>("--output") { Description = "The model output the loss reads. Default: the first." };
         var labels = new Option<string?>("--labels") { Description = "The name of the labels input. Default: labels for cross_entropy, else target." };
         var ignore = new Option<long>("--ignore-index") { Description = "Labels that do not count.", DefaultValueFactory = _ => -100 };
+        var lossFrom = new Option<string?>("--loss-from") { Description = "Takes model.loss of this cfg.json, which may be a list of losses, in place of the options about the loss." };
+        var additional = Patterns("--additional-outputs", "Values of the model that the graphs give beside the loss, in this order.");
         var requiresGrad = Patterns("--requires-grad", "Parameters to train, by part of the name or with * and ?. Default: all that can be trained.");
         var frozen = Patterns("--frozen", "Parameters to keep as they are, in the checkpoint, by part of the name or with * and ?.");
         var optimizer = new Option<string>("--optimizer") { Description = "adamw or sgd.", DefaultValueFactory = _ => "adamw" };
@@ -46,7 +50,7 @@ internal static class ArtifactsCommand
         var verbose = new Option<bool>("--verbose") { Description = "Adds the stack to errors." };
         var command = new Command("artifacts", "Writes official ONNX Runtime training artifacts of a model.")
         {
-            model, target, loss, output, labels, ignore, requiresGrad, frozen, optimizer, betas, epsilon, weightDecay, torch, maxNorm, batch, shapes, prefix, nominal, verbose,
+            model, target, loss, output, labels, ignore, lossFrom, additional, requiresGrad, frozen, optimizer, betas, epsilon, weightDecay, torch, maxNorm, batch, shapes, prefix, nominal, verbose,
         };
         command.SetAction(result => Failures.Guard(result.GetValue(verbose), () =>
         {
@@ -58,10 +62,14 @@ internal static class ArtifactsCommand
                 : throw new ConfigurationException(["--betas takes two numbers, such as --betas 0.9 0.999."]);
             var artifacts = OfficialArtifacts.Build(imported, Probe(imported, result.GetValue(batch), result.GetValue(shapes) ?? []), new ArtifactOptions
             {
-                Loss = s_losses[result.GetRequiredValue(loss)],
-                Output = result.GetValue(output) ?? imported.Graph.Output[0].Name,
-                Labels = result.GetValue(labels),
-                IgnoreIndex = result.GetValue(ignore),
+                Loss = result.GetValue(lossFrom) is { } configuration ? TrainingConfiguration.LoadLoss(configuration) : new LossOptions
+                {
+                    Type = s_losses[result.GetRequiredValue(loss)],
+                    Output = result.GetValue(output) ?? imported.Graph.Output[0].Name,
+                    Labels = result.GetValue(labels),
+                    IgnoreIndex = result.GetValue(ignore),
+                },
+                AdditionalOutputs = result.GetValue(additional) ?? [],
                 RequiresGrad = [.. chosen.Except(kept)],
                 Frozen = kept,
                 Optimizer = new OfficialOptimizer

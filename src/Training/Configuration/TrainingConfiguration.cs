@@ -103,4 +103,15 @@ public sealed record TrainingConfiguration
     /// <exception cref="ConfigurationException">The file or a change to it has mistakes in the other sections.</exception>
     public static TrainingConfiguration LoadForModel(string path, IReadOnlyList<string>? overrides = null) => ConfigurationLoader.Load(
         path, overrides ?? [], "data", "train_cfg", "micro_batch_size", "model.loss", "param_scheduler", "evaluation");
+
+    /// <summary>Reads <c>model.loss</c> of a file, whatever its other sections say.</summary>
+    /// <exception cref="ConfigurationException">The file has no loss, or mistakes in it.</exception>
+    public static LossOptions LoadLoss(string path)
+    {
+        var sections = ConfigurationLoader.Load(
+            path, [], "data", "train_cfg", "micro_batch_size", "param_scheduler", "evaluation", "optim_wrapper", "zero_optimization", "model.path").Model.Loss;
+        return sections is { Count: > 0 }
+            ? SettingsMapping.Loss(sections)
+            : throw new ConfigurationException([$"{path} has no model.loss: write one, such as {{ \"type\": \"mse\", \"output\": \"y\", \"labels\": \"target\" }}."]);
+    }
 }

@@ -1,7 +1,7 @@
 // Trains artifacts in ONNX Runtime's own training runtime, the last one there is: onnxruntime-web 1.19.2 as WebAssembly in Node.
-//   node official-train.mjs JOB.json
-// JOB.json: { "training", "evaluation", "optimizer", "checkpoint": paths, "steps": [{ name: { "type", "dims", "data" } }] }
-// Prints one line of JSON: the loss of every step.
+//   node official-train.mjs JOBS.json
+// JOBS.json: [{ "training", "evaluation", "optimizer", "checkpoint": paths, "steps": [{ name: { "type", "dims", "data" } }] }]
+// Prints one line of JSON: for each job { "losses" } of its steps or { "error" }.
 import fs from 'node:fs';
 
 const dist = new URL('../../../node_modules/onnxruntime-web/dist/', import.meta.url);
@@ -15,9 +15,9 @@ const arrays = {
   int32: data => Int32Array.from(data),
   int64: data => BigInt64Array.from(data.map(BigInt)),
 };
-const job = JSON.parse(fs.readFileSync(process.argv[2], 'utf8'));
 const read = path => new Uint8Array(fs.readFileSync(path));
-try {
+
+async function train(job) {
   const session = await ort.TrainingSession.create({
     checkpointState: read(job.checkpoint),
     trainModel: read(job.training),
@@ -35,9 +35,13 @@ try {
     await session.runOptimizerStep();
     await session.lazyResetGrad();
   }
-  console.log(JSON.stringify(losses));
-  process.exit(0);
-} catch (error) {
-  console.error(String(error?.message ?? error));
-  process.exit(1);
+  await session.release();
+  return { losses };
 }
+
+const results = [];
+for (const job of JSON.parse(fs.readFileSync(process.argv[2], 'utf8'))) {
+  results.push(await train(job).catch(error => ({ error: String(error?.message ?? error) })));
+}
+console.log(JSON.stringify(results));
+process.exit(0);

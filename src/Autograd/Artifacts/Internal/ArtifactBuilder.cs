@@ -16,6 +16,7 @@ internal sealed class ArtifactBuilder
     private readonly OnnxModel _model;
     private readonly ValueTable _values;
     private readonly LossOptions _loss;
+    private readonly OfficialNames _names;
     private readonly HashSet<string> _trainable;
     private readonly List<TensorProto> _parameters;
     private readonly string[] _userInputs;
@@ -26,26 +27,69 @@ internal sealed class ArtifactBuilder
         _trainable = [.. options.RequiresGrad];
         Check(model, options);
         _parameters = [.. model.Graph.Initializer.Where(tensor => _trainable.Contains(tensor.Name) || options.Frozen.Contains(tensor.Name))];
-        var initializers = model.Graph.Initializer.Select(tensor => tensor.Name).ToHashSet(StringComparer.Ordinal);
-        (_model, _values, _loss) = LossNodes.Add(model, values, options);
-        _userInputs = [.. _model.Graph.Input.Select(input => input.Name).Where(name => !initializers.Contains(name))];
-        if (_loss.Labels is { } labels && !_userInputs.Contains(labels))
+        _loss = WithLabels(options.Loss);
+        _names = OfficialNames.After(_loss);
+        _model = WithOutputs(model, values, options);
+
+        // Frozen parameters come from the checkpoint, so nothing may be computed from the values they have now.
+        _values = new ValueTable(values);
+        foreach (var name in options.Frozen)
         {
-            _userInputs = [.. _userInputs, labels];
+            _values.Add(values[name]);
         }
+
+        var initializers = model.Graph.Initializer.Select(tensor => tensor.Name).ToHashSet(StringComparer.Ordinal);
+        _userInputs =
+        [
+            .. model.Graph.Input.Select(input => input.Name).Where(name => !initializers.Contains(name))
+                .Concat(LossCheck.Terms(_loss).Select(term => term.Labels).OfType<string>()).Distinct(),
+        ];
     }
 
     public OfficialArtifacts Build() => new()
     {
         Training = Training(),
         Evaluation = Evaluation(),
-        Optimizer = _options.Optimizer is { } optimizer ? OptimizerModel.Build(optimizer, _model.GetOpsetVersion()) : null,
+        Optimizer = _options.Optimizer is { } optimizer ? OptimizerModel.Build(optimizer, _model.GetOpsetVersion(), _names) : null,
         Checkpoint = new OfficialCheckpoint
         {
             Trainable = [.. _parameters.Where(tensor => _trainable.Contains(tensor.Name)).Select(Stored)],
             Frozen = [.. _parameters.Where(tensor => !_trainable.Contains(tensor.Name)).Select(Stored)],
         },
     };
+
+    private static LossOptions WithLabels(LossOptions loss) => loss with
+    {
+        Labels = loss.Type switch
+        {
+            LossType.ModelOutput => null,
+            LossType.CrossEntropy => loss.Labels ?? "labels",
+            _ => loss.Labels ?? "target",
+        },
+        Others = [.. loss.Others.Select(WithLabels)],
+    };
+
+    // Like the official tool, it gives any value whose shape is known.
+    private static OnnxModel WithOutputs(OnnxModel model, ValueTable values, ArtifactOptions options)
+    {
+        var inside = options.AdditionalOutputs.Where(name => model.Graph.Output.All(output => output.Name != name)).ToList();
+        if (inside.Count == 0)
+        {
+            return model;
+        }
+
+        var copy = model.Clone();
+        foreach (var name in inside)
+        {
+            var isComputed = model.Graph.Node.Any(node => node.Output.Contains(name));
+            copy.Graph.Output.Add(isComputed && values.TryGet(name, out var value)
+                ? ForwardGraph.Describe(name, value.Type, [.. value.Shape.Select(_ => -1L)])
+                : throw new ArtifactException(
+                    $"The model computes no value '{name}' to give beside the loss: name one of its outputs, '{string.Join("', '", model.Graph.Output.Select(output => output.Name))}', or of its nodes'."));
+        }
+
+        return copy;
+    }
 
     private static TensorProto Stored(TensorProto tensor) => TensorFactory.Raw(tensor.Name, tensor.ElementType(), tensor.Shape(), tensor.RawBytes());
 
@@ -71,14 +115,26 @@ internal sealed class ArtifactBuilder
         {
             throw new ArtifactException($"Parameter '{both}' is both trained and frozen: choose one.");
         }
+
+        if (options.AdditionalOutputs.GroupBy(name => name).FirstOrDefault(group => group.Count() > 1) is { } twice)
+        {
+            throw new ArtifactException($"Output '{twice.Key}' is to be given twice beside the loss: name it once.");
+        }
+
+        if (LossCheck.Terms(options.Loss).Any(term => term.IsSum))
+        {
+            throw new ArtifactException("The loss is a sum to be divided later (normalize \"global\"), and the official runtime divides by nothing: average it over its micro-batch.");
+        }
     }
 
     private OnnxModel Training()
     {
         var trained = _parameters.Where(tensor => _trainable.Contains(tensor.Name)).Select(tensor => tensor.Name).ToArray();
-        var built = new TrainingGraphBuilder(new GradientOptions { FusedKernels = false }).Build(_model, Table(), _loss, trained);
+        var built = new TrainingGraphBuilder(new GradientOptions { FusedKernels = false, KeptOutputs = _options.AdditionalOutputs })
+            .Build(_model, _values, _loss, trained);
         var graph = built.Model.Graph;
         var described = graph.Input.ToDictionary(input => input.Name, StringComparer.Ordinal);
+        var additional = graph.Output.Where(output => _options.AdditionalOutputs.Contains(output.Name)).ToList();
         graph.Input.Clear();
         foreach (var name in _userInputs)
         {
@@ -88,6 +144,7 @@ internal sealed class ArtifactBuilder
         AddParameterInputs(graph);
         graph.Output.Clear();
         graph.Output.Add(ForwardGraph.Describe(built.LossName, TensorElementType.Float, []));
+        graph.Output.AddRange(additional);
         foreach (var parameter in built.Parameters)
         {
             graph.Input.Add(ForwardGraph.Describe($"{parameter.Name}_grad.accumulation.buffer", parameter.Type, parameter.Shape));
@@ -99,7 +156,7 @@ internal sealed class ArtifactBuilder
             var flag = $"{parameter.Name}_grad.accumulation.out";
             graph.Node.Add(NodeFactory.Create(
                 "InPlaceAccumulatorV2", [$"{parameter.Name}_grad.accumulation.buffer", parameter.GradientName, "lazy_reset_grad"], [flag],
-                $"GradientAccumulator{index}", "com.microsoft"));
+                $"GradientAccumulator{1 + additional.Count + index}", "com.microsoft"));
             graph.Output.Add(ForwardGraph.Describe(flag, TensorElementType.Bool, [1]));
         }
 
@@ -109,6 +166,7 @@ internal sealed class ArtifactBuilder
             graph.SetInitializer(_model.Graph.FindInitializer(state.InputName)!);
         }
 
+        NameLoss(graph);
         graph.RemoveUnused();
         return Finished(built.Model);
     }
@@ -124,10 +182,27 @@ internal sealed class ArtifactBuilder
         AddParameterInputs(graph);
 
         // The nodes behind the model's own outputs stay: an inference model is exported from this one by the names of outputs.
-        var loss = graph.Output[0];
+        var outputs = graph.Output.ToList();
         graph.Output.Clear();
-        graph.Output.Add(loss);
+        graph.Output.Add(outputs[0]);
+        graph.Output.AddRange(_options.AdditionalOutputs.Select(name => outputs.First(output => output.Name == name)));
+        NameLoss(graph);
         return Finished(model);
+    }
+
+    // A model's own loss keeps its name, unless it has axes, which the loss must not have.
+    private void NameLoss(GraphProto graph)
+    {
+        var loss = graph.Output[0];
+        if (_names.Loss is { } name)
+        {
+            graph.RenameValue(loss.Name, name);
+        }
+        else if (graph.Node.First(node => node.Output.Contains(loss.Name)) is { OpType: "Identity" } copy && copy.Input[0] == _loss.Output)
+        {
+            graph.Node.Remove(copy);
+            loss.Name = _loss.Output;
+        }
     }
 
     private void AddParameterInputs(GraphProto graph)
@@ -136,17 +211,6 @@ internal sealed class ArtifactBuilder
         graph.Initializer.RemoveWhere(tensor => names.Contains(tensor.Name));
         graph.Input.RemoveWhere(input => names.Contains(input.Name));
         graph.Input.AddRange(_parameters.Select(tensor => ForwardGraph.Describe(tensor.Name, tensor.ElementType(), tensor.Shape())));
-    }
-
-    // Frozen parameters come from the checkpoint, so nothing may be computed from the values they have now.
-    private ValueTable Table()
-    {
-        foreach (var name in _options.Frozen)
-        {
-            _values.RemoveConstant(name);
-        }
-
-        return _values;
     }
 
     private static OnnxModel Finished(OnnxModel model)

@@ -14,7 +14,7 @@ internal static class ConvolutionLowerings
         table["ConvTransposeGrad"] = (g, node) => TransposedGradient(g, node, GeometryOf(node, Weight(node)));
 
         long[] Weight(NodeProto node) => shapeOf(node.Input[2]) ?? throw new ArtifactException(
-            $"Node {node.Describe()} differentiates a convolution whose weight '{node.Input[2]}' is not a parameter of the checkpoint; train the forward model instead (model.path).");
+            $"Node {node.Describe()} differentiates a convolution whose weight '{node.Input[2]}' is neither a parameter of the checkpoint nor stored in the model; train the forward model instead (model.path).");
     }
 
     private static Geometry GeometryOf(NodeProto node, long[] weight)

@@ -32,11 +32,6 @@ internal static class MovementLowerings
                 g.Set(node.Output[1], g.Concat(lengths));
             }
         };
-        table["Scale"] = (g, node) =>
-        {
-            var scale = g.Cast(node.Input[1], TensorElementType.Float);
-            g.Set(node.Output[0], node.GetInt("scale_down", 0) != 0 ? g.Div(node.Input[0], scale) : g.Mul(node.Input[0], scale));
-        };
     }
 
     private static void Renamed(LoweringGraph g, NodeProto node, string operatorName)

@@ -10,7 +10,7 @@ internal static class OptimizerModel
 
     private static readonly string[] s_adamW = ["params", "gradients", "first_order_moments", "second_order_moments"];
 
-    public static OnnxModel Build(OfficialOptimizer optimizer, long opset)
+    public static OnnxModel Build(OfficialOptimizer optimizer, long opset, OfficialNames names)
     {
         var isAdamW = optimizer.Kind == OfficialOptimizerKind.AdamW;
         var model = new ModelProto { IrVersion = 9, ProducerName = "orttraining", Graph = new GraphProto { Name = "graph" } };
@@ -23,19 +23,21 @@ internal static class OptimizerModel
         var gradients = "gradients";
         if (optimizer.MaxNorm is { } maxNorm)
         {
-            gradients = "clipped_gradients";
-            graph.Node.Add(NodeFactory.Create("InplaceClipGradNorm", ["gradients"], [gradients], "ClipGradNorm", Domain)
-                .SetFloat("max_norm", maxNorm).SetString("norm_type", "fro"));
+            gradients = names.Next("clip_grad_norm_output");
+            graph.Node.Add(NodeFactory.Create("InplaceClipGradNorm", ["gradients"], [gradients], names.Next("InplaceClipGradNorm"), Domain)
+                .SetFloat("max_norm", maxNorm));
+            graph.ValueInfo.Add(Sequence(gradients));
         }
 
-        var flag = isAdamW ? "onnx::adamw.updated_flag::0" : "onnx::update_completed::0";
+        var flag = names.Next(isAdamW ? "adamw.updated_flag" : "update_completed");
         graph.Node.Add(isAdamW
             ? NodeFactory.Create(
-                "AdamWOptimizer", ["learning_rate", "step", "params", gradients, "first_order_moments", "second_order_moments"], [flag], "AdamWOptimizer", Domain)
+                "AdamWOptimizer", ["learning_rate", "step", "params", gradients, "first_order_moments", "second_order_moments"], [flag],
+                names.Next("AdamWOptimizer"), Domain)
                 .SetFloat("alpha", optimizer.Beta1).SetFloat("beta", optimizer.Beta2).SetFloat("epsilon", optimizer.Epsilon)
                 .SetFloat("weight_decay", optimizer.WeightDecay).SetInt("correct_bias", optimizer.CorrectBias ? 1 : 0)
                 .SetInt("adam_mode", optimizer.IsTorchOrder ? 0 : 1)
-            : NodeFactory.Create("SGDOptimizerV2", ["learning_rate", "params", gradients], [flag], "SGDOptimizerV2", Domain));
+            : NodeFactory.Create("SGDOptimizerV2", ["learning_rate", "params", gradients], [flag], names.Next("SGDOptimizerV2"), Domain));
         graph.Output.Add(ForwardGraph.Describe(flag, TensorElementType.Bool, [1]));
         return new OnnxModel(model);
     }

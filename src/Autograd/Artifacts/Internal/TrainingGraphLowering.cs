@@ -11,8 +11,8 @@ internal sealed class TrainingGraphLowering
     /// <summary>Operators of com.microsoft that only training builds have, where their names do not tell.</summary>
     private static readonly HashSet<string> s_trainingOnly = new(StringComparer.Ordinal)
     {
-        "AdamOptimizer", "ExternalGradient", "FakeQuant", "FlattenAndUnpad", "Group", "InPlaceAccumulator", "MixedPrecisionScale",
-        "PadAndUnflatten", "PassThrough", "PythonOp", "Recv", "ReduceAllL2", "ScaledSum", "Send", "ShrunkenGather", "YieldOp", "ZeroGradient",
+        "AdamOptimizer", "ExternalGradient", "FlattenAndUnpad", "Group", "InPlaceAccumulator",
+        "PadAndUnflatten", "PassThrough", "PythonOp", "Recv", "Send", "ShrunkenGather", "YieldOp", "ZeroGradient",
     };
 
     private readonly OnnxModel _model;
@@ -32,7 +32,11 @@ internal sealed class TrainingGraphLowering
         MovementLowerings.AddTo(_table);
         PoolingLowerings.AddTo(_table);
         QuantizationLowerings.AddTo(_table);
-        ConvolutionLowerings.AddTo(_table, name => checkpoint.Trainable.Concat(checkpoint.Frozen).FirstOrDefault(tensor => tensor.Name == name)?.Shape());
+        RecurrentLowerings.AddTo(_table);
+        ResizeLowering.AddTo(_table);
+        ScaleLowerings.AddTo(_table);
+        ConvolutionLowerings.AddTo(_table, name => checkpoint.Trainable.Concat(checkpoint.Frozen).Concat(_model.Graph.Initializer)
+            .FirstOrDefault(tensor => tensor.Name == name)?.Shape());
     }
 
     public TrainingGraph Run()
