@@ -46,6 +46,22 @@ public sealed class OfficialArtifactsTests
     }
 
     [Fact]
+    public void Losses_of_a_configuration_and_additional_outputs_go_into_artifacts()
+    {
+        using var job = Job.Vlm().With("model.loss", """
+            [{ "type": "cross_entropy", "output": "logits", "labels": "labels" }, { "type": "huber", "output": "logits", "labels": "wanted", "weight": 0.1 }]
+            """).Without("data", "train");
+        var artifacts = job.PathOf("artifacts");
+        ProgramRun.Train(
+            1, "artifacts", job.PathOf("model.onnx"), "--batch", "2", "--loss-from", job.Configuration, "--additional-outputs", "logits", "--prefix", "vlm_", "--out", artifacts);
+        var read = OfficialArtifacts.Load(artifacts);
+        Assert.Equal(["logits"], read.AdditionalOutputs);
+        Assert.Equal(["image", "input_ids", "labels", "wanted"], read.Training.Graph.Input.Take(4).Select(input => input.Name));
+        Assert.True(File.Exists(Path.Combine(artifacts, "vlm_training_model.onnx")));
+        Assert.Equal(["onnx::loss::1", "logits"], read.ToForwardModel().Graph.Output.Select(output => output.Name));
+    }
+
+    [Fact]
     public void Mistakes_are_one_sentence()
     {
         using var job = Job.Vlm();
@@ -55,7 +71,9 @@ public sealed class OfficialArtifactsTests
             ([], "--batch 8"),
             (["--batch", "8", "--output", "scores"], "'scores'"),
             (["--shape", "picture=8x1x28x28"], "the input picture, which"),
-            (["--batch", "8", "--loss", "hinge"], "hinge")])
+            (["--batch", "8", "--loss", "hinge"], "hinge"),
+            (["--batch", "8", "--additional-outputs", "thoughts"], "no value 'thoughts'"),
+            (["--batch", "8", "--loss-from", "nowhere.json"], "nowhere.json")])
         {
             using var run = ProgramRun.RankWorker(1, ["artifacts", model, "--out", Path.Combine(job.Folder, "out"), .. arguments]);
             run.Expect(2);

@@ -16,7 +16,7 @@ internal static class FoldedTieFinder
             .Where(tensor => tensor.Dims.Count == 2 && tensor.ElementType().IsFloatingPoint()
                 && index.Consumers(tensor.Name).Any(node => node.OpType == "Gather" && node.Input[0] == tensor.Name))
             .ToList();
-        foreach (var weight in graph.Initializer.Where(tensor => session.Transposed.Contains(tensor.Name)).ToArray())
+        foreach (var weight in graph.Initializer.Where(tensor => session.Transposed.Contains(tensor.Name) || IsUnnamed(tensor, index)).ToArray())
         {
             var table = tables.Find(candidate => TensorContent.IsTransposeOf(weight, candidate));
             if (table is null || TensorContent.IsUniform(table))
@@ -32,6 +32,11 @@ internal static class FoldedTieFinder
             session.Messages.Add($"Parameter '{weight.Name}' is the embedding table '{table.Name}' transposed, so the two stay tied as '{table.Name}'.");
         }
     }
+
+    // A product with the table itself, not through a layer of its own, gives no name that could be recovered.
+    private static bool IsUnnamed(TensorProto tensor, GraphIndex index) =>
+        tensor.Dims.Count == 2 && GeneratedNames.IsGenerated(tensor.Name)
+        && index.Consumers(tensor.Name) is { Count: > 0 } users && users.All(node => node.OpType is "MatMul" or "Gemm" && node.Input[1] == tensor.Name);
 
     /// <summary>Writes tied weights out again, as the file that came in had them.</summary>
     public static void Restore(GraphProto graph, IReadOnlyList<FoldedTie> ties)

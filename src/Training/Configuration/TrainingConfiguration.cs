@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using OrtZero.Autograd;
 using OrtZero.Training.Internal;
 
 namespace OrtZero.Training;

@@ -166,6 +166,31 @@ internal sealed class Job : IDisposable
         return job;
     }
 
+    /// <summary>The official artifacts of fixtures/ort-artifacts with rows of numbers, four in turn, by the official optimizer.</summary>
+    public static Job OfficialArtifacts(int rows)
+    {
+        var job = new Job(RepositoryPaths.NewTemporaryFolder())
+        {
+            Settings = Parse("""
+                {
+                  "model": {},
+                  "data": { "train": { "fields": { "input-0": "x.npy", "labels": "labels.npy" } } },
+                  "train_cfg": { "max_epochs": 1 },
+                  "micro_batch_size": 1,
+                  "randomness": { "deterministic": true },
+                  "execution": { "intra_op_threads": 1 },
+                  "log": { "interval": 1 },
+                  "work_dir": "work"
+                }
+                """),
+        };
+        job.Settings["model"]!["artifacts"] = RepositoryPaths.Fixture("ort-artifacts");
+        NpyWriter.Write(job.PathOf("x.npy"), [.. Enumerable.Range(0, 784 * rows).Select(i => (float)Math.Sin(7.3 * (i % 3136)))], rows, 784);
+        NpyWriter.Write(job.PathOf("labels.npy"), [.. Enumerable.Range(0, rows).Select(i => 2L * (i % 4))], rows);
+        job.Save();
+        return job;
+    }
+
     /// <summary>A recipe for a model with the input "ids", which the test writes together with the data.</summary>
     public static Job Empty() => new(RepositoryPaths.NewTemporaryFolder())
     {

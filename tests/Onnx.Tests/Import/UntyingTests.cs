@@ -114,6 +114,26 @@ public sealed class UntyingTests
         Assert.Equal("onnx::MatMul_9", model.Graph.Node[1].Input[1]);
     }
 
+    [Theory]
+    [InlineData("/MatMul", 0, true)]
+    [InlineData("/MatMul", 1, false)]
+    public void A_product_with_the_folded_table_outside_of_any_layer_is_tied_again(string node, int changed, bool isTied)
+    {
+        // As torch.onnx.export writes torch.nn.functional.linear(h, embedding.weight).
+        var table = ModelBuilder.Random("wte.weight", 1, 3, 2);
+        var values = table.ToSingles();
+        float[] transposed = [values[0], values[2], values[4], values[1], values[3], values[5] + changed];
+        var model = Model(
+                ModelBuilder.Node("Gather", ["wte.weight", "ids"], "h"), ModelBuilder.Node("MatMul", ["h", "onnx::MatMul_9"], "y", node))
+            .WithInput("ids").With(table, TensorFactory.FromSingles("onnx::MatMul_9", [2, 3], transposed));
+        var report = ModelImporter.Import(model);
+        Assert.Equal(isTied ? 1 : 2, report.Parameters.Count);
+        Assert.Equal(isTied, report.Messages.Any(message => message.Contains("the two stay tied as 'wte.weight'", StringComparison.Ordinal)));
+        ModelImporter.RestoreNames(model, report);
+        Assert.Equal(["wte.weight", "onnx::MatMul_9"], model.Graph.Initializer.Names());
+        Assert.Equal(transposed, model.Graph.Initializer[1].ToSingles());
+    }
+
     [Fact]
     public void Identity_that_names_a_graph_output_stays()
     {
