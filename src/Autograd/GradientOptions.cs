@@ -12,6 +12,12 @@ public sealed record GradientOptions
     /// <summary>Whose kernels to keep to when <see cref="FusedKernels"/> is <c>false</c>.</summary>
     public OperatorTarget Target { get; init; }
 
+    /// <summary>
+    /// <c>true</c>: rows whose label a cross-entropy ignores are left out before the first operator from where on the model works row by
+    /// row up to that loss. <c>false</c> (default): all rows are computed.
+    /// </summary>
+    public bool SparseLabels { get; init; }
+
     /// <summary>How dropouts of training graphs draw. <c>null</c> (default): as ONNX Runtime does, other masks in every run.</summary>
     public DropoutOptions? Dropout { get; init; }
 

@@ -33,7 +33,7 @@ public sealed record TrainingGraph
     /// </summary>
     public IReadOnlyList<string> FrozenInputs { get; init; } = [];
 
-    /// <summary>Type and static shape of what the nodes compute, for estimates; gradients are described by <see cref="Parameters"/>. Null:
+    /// <summary>Type and static shape of what the nodes compute, for estimates, -1 for the number of rows whose label counts; gradients are described by <see cref="Parameters"/>. Null:
     /// not known, as of imported graphs.</summary>
     public ValueTable? Values { get; init; }
 
@@ -51,6 +51,12 @@ public sealed record TrainingGraph
     /// <c>null</c> where nothing is drawn by it (<see cref="GradientOptions.Dropout"/>).
     /// </summary>
     public string? MicroBatchInput { get; init; }
+
+    /// <summary>What runs on the rows only whose label counts. Empty without <see cref="GradientOptions.SparseLabels"/>, or where it is not possible.</summary>
+    public IReadOnlyList<LabelSparsityReport> LabelSparsity { get; init; } = [];
+
+    /// <summary>The most that an axis of length -1 in <see cref="Values"/> may have in a run.</summary>
+    public long OpenAxisLimit => LabelSparsity.Select(report => report.Rows + 1).DefaultIfEmpty(0).Max();
 
     /// <summary>
     /// With <see cref="LossOptions.IsSum"/> the graph output, a scalar, that holds what loss and gradients are to be divided by; else

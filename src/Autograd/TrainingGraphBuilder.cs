@@ -43,15 +43,16 @@ public sealed class TrainingGraphBuilder(GradientOptions? options = null)
         ForwardGraph.Prune(graph);
 
         var emitter = new GraphEmitter(graph, known, copy.GetOpsetVersion(), _options);
+        var sparsity = _options.SparseLabels ? LabelSparsity.Apply(graph, emitter, known, terms) : null;
         var wanted = trainable.ToHashSet(StringComparer.Ordinal);
         var forward = Lowering.Apply(graph, emitter, GradientRuleRegistry.Rules, wanted, _options.FusedKernels);
         var written = graph.Node.Count;
-        var (losses, labels) = EmitLosses(emitter, graph, terms, known, term => known[term.Output]);
+        var (losses, labels) = EmitLosses(emitter, graph, terms, known, term => known[term.Output], sparsity);
         var lossValue = losses.Select(item => item.Loss).Aggregate(emitter.Add);
         var next = BatchStatistics.Emit(emitter, forward, statistics);
         var forwardNodes = new HashSet<NodeProto>(graph.Node, ReferenceEqualityComparer.Instance);
         var backward = new BackwardPass(emitter, GradientRuleRegistry.Rules, forward, wanted);
-        backward.Run([.. terms.Select((term, i) => (known[term.Output], losses[i].Gradient)).Where(pair => backward.IsWanted(pair.Item1.Name))]);
+        backward.Run([.. terms.Select((term, i) => (sparsity?.Find(term)?.Output ?? known[term.Output], losses[i].Gradient)).Where(pair => backward.IsWanted(pair.Item1.Name))]);
 
         var gradients = Array.ConvertAll(parameters, backward.Gradient);
         var missing = parameters.Zip(gradients).Where(pair => pair.Second is null).Select(pair => pair.First.Name).ToArray();
@@ -107,6 +108,7 @@ public sealed class TrainingGraphBuilder(GradientOptions? options = null)
             MicroBatchInput = drawn.FirstOrDefault()?.Name,
             Parameters = result,
             States = states,
+            LabelSparsity = sparsity?.Reports ?? [],
             LossName = lossName,
             Values = known,
             ForwardNodes = graph.Node.Count(forwardNodes.Contains),
@@ -167,15 +169,17 @@ public sealed class TrainingGraphBuilder(GradientOptions? options = null)
 
     /// <summary>Writes the losses; several may read the same labels.</summary>
     private static (LossTerm[] Losses, List<Value> Labels) EmitLosses(
-        GraphEmitter emitter, GraphProto graph, LossOptions[] terms, ValueTable values, Func<LossOptions, Value> outputOf)
+        GraphEmitter emitter, GraphProto graph, LossOptions[] terms, ValueTable values, Func<LossOptions, Value> outputOf,
+        LabelSparsity? sparsity = null)
     {
         var inputs = new List<Value>();
         var losses = new LossTerm[terms.Length];
         for (var i = 0; i < terms.Length; i++)
         {
-            var output = outputOf(terms[i]);
+            var sparse = sparsity?.Find(terms[i]);
+            var output = sparse?.Output ?? outputOf(terms[i]);
             Value? labels = null;
-            if (LossCheck.Labels(graph, values, terms[i], output) is { } description)
+            if ((sparse?.Input ?? LossCheck.Labels(graph, values, terms[i], output)) is { } description)
             {
                 labels = emitter.AddInput(description.Name, description.Type, description.Shape);
                 if (inputs.All(input => input.Name != description.Name))
@@ -184,7 +188,7 @@ public sealed class TrainingGraphBuilder(GradientOptions? options = null)
                 }
             }
 
-            losses[i] = new LossEmitter(emitter, terms[i]).Emit(output, labels);
+            losses[i] = new LossEmitter(emitter, terms[i]).Emit(output, sparse?.Labels ?? labels);
         }
 
         return (losses, inputs);

@@ -29,7 +29,7 @@ internal static class CommandLine
         };
         var root = new RootCommand("Measures a training step of gpt_nano and vlm on one and two ranks, and PyTorch's where it is installed.")
         {
-            models, steps, rounds, withoutBaseline, python, output,
+            models, steps, rounds, withoutBaseline, python, output, Passes(),
         };
         root.SetAction(result => Suite.Run(new SuiteOptions
         {
@@ -41,5 +41,17 @@ internal static class CommandLine
             Command = string.Join(' ', ["scripts/benchmark", .. args]),
         }));
         return root.Parse(args).Invoke();
+    }
+
+    private static Command Passes()
+    {
+        var vocabulary = new Option<int>("--vocabulary") { Description = "Classes of gpt_nano's head.", DefaultValueFactory = _ => 16384 };
+        var ignored = new Option<double>("--ignored") { Description = "The share of its labels that do not count.", DefaultValueFactory = _ => 0.8 };
+        var steps = new Option<int>("--steps") { Description = "Steps measured in each round, after warm-up.", DefaultValueFactory = _ => 10 };
+        var rounds = new Option<int>("--rounds") { Description = "How often everything is measured.", DefaultValueFactory = _ => 3 };
+        var command = new Command("passes", "Measures what graph.label_sparsity and model.frozen save in a training step.") { vocabulary, ignored, steps, rounds };
+        command.SetAction(result => new PassSuite(
+            result.GetValue(vocabulary), result.GetValue(ignored), result.GetValue(steps), result.GetValue(rounds)).Run());
+        return command;
     }
 }

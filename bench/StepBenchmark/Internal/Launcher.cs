@@ -28,6 +28,15 @@ internal static class Launcher
         return [.. Enumerable.Range(0, step.Ranks).Select(rank => Read(RankWork.ResultFile(data, rank)))];
     }
 
+    /// <summary>Trains with OrtZero by a configuration of its own, in one process.</summary>
+    internal static StepResult Run(string configuration, int warmUp, string folder)
+    {
+        var path = Path.Combine(folder, "cfg.json");
+        File.WriteAllText(path, configuration);
+        Start(Environment.ProcessPath!, RankWork.Arguments(path, warmUp, folder));
+        return Read(RankWork.ResultFile(folder, 0));
+    }
+
     /// <summary>Trains with PyTorch, in one process.</summary>
     internal static StepResult TrainBaseline(string python, Workload workload, int threads, int steps, double expectedLoss, string data)
     {

@@ -92,8 +92,11 @@ internal sealed partial class GraphEmitter
     }
 
     /// <summary>Repeats a value along the axes where its length is 1 or that it does not have.</summary>
-    public Value Expand(Value x, long[] shape) =>
-        Shapes.Same(x.Shape, shape) ? x : Node("Expand", [x, Integers(shape)], x.Type, shape);
+    public Value Expand(Value x, long[] shape)
+    {
+        // Where only the run knows a length, the value has it, and 1 asks for nothing more.
+        return Shapes.Same(x.Shape, shape) ? x : Node("Expand", [x, Integers(Array.ConvertAll(shape, length => Math.Abs(length)))], x.Type, shape);
+    }
 
     /// <summary>Elements <paramref name="start"/> up to <paramref name="end"/> of one axis.</summary>
     public Value Slice(Value x, int axis, long start, long end) =>

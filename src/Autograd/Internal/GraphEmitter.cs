@@ -19,6 +19,7 @@ internal sealed partial class GraphEmitter
     private readonly Dictionary<ByteString, NodeProto> _written = [];
     private readonly Dictionary<ByteString, Value> _constants = [];
     private readonly HashSet<string> _centered = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, Value> _rowsBack = new(StringComparer.Ordinal);
     private readonly HashSet<string> _names;
     private readonly Dictionary<string, int> _counters;
     private readonly GraphEmitter? _outer;
@@ -135,6 +136,15 @@ internal sealed partial class GraphEmitter
     /// normalization is nothing but noise, and an optimizer that divides by its size would make steps of it.
     /// </summary>
     public void MarkCentered(Value value) => _centered.Add(value.Name);
+
+    /// <summary>
+    /// Says that indices name rows of which each but the first is read once, and that the gradient of the first is 0: the gradient of what
+    /// they are read from is then a Gather by <paramref name="back"/>, which names for each row the place it was read to, 0 for none.
+    /// </summary>
+    public void MarkRows(Value indices, Value back) => _rowsBack[indices.Name] = back;
+
+    /// <summary>What <see cref="MarkRows"/> said of indices, else <c>null</c>.</summary>
+    public Value? RowsBack(Value indices) => _rowsBack.GetValueOrDefault(indices.Name);
 
     /// <summary>Adds a graph input.</summary>
     public Value AddInput(string name, TensorElementType type, long[] shape)

@@ -26,6 +26,12 @@ internal static class GatherRules
         var shape = context.X.Shape;
         var axis = context.Axis("axis", 0);
         var indices = context.Input(1);
+        if (graph.RowsBack(indices) is { } back)
+        {
+            context.Give(0, graph.Gather(context.DY, back, axis));
+            return;
+        }
+
         var count = Shapes.Count(indices.Shape);
         if (graph.Constant(indices.Name)?.ToInt64s() is { } known && IsRun(known, shape[axis]) is { } start)
         {

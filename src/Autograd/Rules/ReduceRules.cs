@@ -10,7 +10,7 @@ internal static class ReduceRules
     {
         rules.Add("ReduceSum", context => Reduction(context, (_, dy, _, _) => dy));
         rules.Add("ReduceMean", context => Reduction(
-            context, (graph, dy, x, y) => graph.Mul(dy, (double)Shapes.Count(y.Shape) / Math.Max(1, Shapes.Count(x.Shape)))));
+            context, (graph, dy, x, y) => graph.Mul(dy, 1.0 / Math.Max(1, Shapes.BroadcastAxes(x.Shape, y.Shape).Aggregate(1L, (count, axis) => count * x.Shape[axis])))));
         rules.Add("ReduceSumSquare", context => Reduction(context, (graph, dy, x, _) => graph.Mul(graph.Mul(dy, 2), x)));
         rules.Add("ReduceL1", context => Reduction(context, (graph, dy, x, _) => graph.Mul(dy, graph.Unary("Sign", x))));
         rules.Add("ReduceLogSumExp", context => Reduction(context, (graph, dy, x, y) => graph.Mul(dy, graph.Exp(graph.Sub(x, y)))));

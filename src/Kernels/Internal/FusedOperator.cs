@@ -18,7 +18,9 @@ internal abstract class FusedOperator : CustomOperator
     protected static void SameShape(in ShapeInference shapes, int input, int output)
     {
         var shape = shapes.Input(input).Shape;
-        if (Array.TrueForAll(shape, length => length >= 0))
+
+        // ONNX Runtime shows a shape of which it knows nothing without axes, as that of a scalar.
+        if (shape.Length > 0 && Array.TrueForAll(shape, length => length >= 0))
         {
             shapes.Output(output, TensorElementType.Float, shape);
         }

@@ -51,9 +51,10 @@ internal static class ActivationEstimate
         return peak;
 
         long Size(string name) => sizes.TryGetValue(name, out var bytes) ? bytes
-            : graph.Values is { } values && values.TryGet(name, out var value) ? Bytes(value.Type, value.Shape) : 0;
+            : graph.Values is { } values && values.TryGet(name, out var value)
+                ? Bytes(value.Type, Array.ConvertAll(value.Shape, length => length < 0 ? graph.OpenAxisLimit : length)) : 0;
     }
 
     private static long Bytes(TensorElementType type, long[] shape) =>
-        shape.Any(length => length < 0) ? 0 : ((shape.Aggregate(1L, (count, length) => count * length) * type.SizeInBits()) + 7) / 8;
+        ((shape.Aggregate(1L, (count, length) => count * length) * type.SizeInBits()) + 7) / 8;
 }

@@ -80,9 +80,9 @@ internal sealed class ActivationGraph
     /// <summary>The value whose memory this one is a view of, or itself.</summary>
     public string Root(string value) => _roots.GetValueOrDefault(value, value);
 
-    /// <summary>The bytes of a value; 0 if its shape is only known in the run.</summary>
+    /// <summary>The bytes of a value; the most it may take if its shape is only known in the run.</summary>
     public long SizeOf(string name) =>
-        _gradientSizes.TryGetValue(name, out var bytes) ? bytes : Values.TryGet(name, out var value) ? Bytes(value) : 0;
+        _gradientSizes.TryGetValue(name, out var bytes) ? bytes : Values.TryGet(name, out var value) ? Bytes(Bounded(value)) : 0;
 
     public static bool IsView(NodeProto node) => node.Domain is "" or "ai.onnx" && s_views.Contains(node.OpType);
 
@@ -91,6 +91,9 @@ internal sealed class ActivationGraph
         var count = Shapes.Count(value.Shape);
         return count < 0 ? 0 : ((count * value.Type.SizeInBits()) + 7) / 8;
     }
+
+    private Value Bounded(Value value) =>
+        value with { Shape = Array.ConvertAll(value.Shape, length => length < 0 ? Graph.OpenAxisLimit : length) };
 
     private void VisitForward(int index)
     {

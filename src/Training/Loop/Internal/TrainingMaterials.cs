@@ -135,15 +135,22 @@ internal sealed class TrainingMaterials : IDisposable
             _values.Add(dataset, _values.FirstOrDefault(known => dataset.HasShapesOf(known.Key)).Value ?? Probe(dataset));
         }
 
-        IEnumerable<TrainingGraph> graphs = Prepared.Artifacts is { } artifacts ? [Lowered(artifacts)] : Train.Select(Built);
-        Graphs = [.. graphs.Select(graph => GraphPasses.Apply(graph, Configuration, GradientOptions, Notes))];
+        var isSparse = Prepared.Artifacts is null && LabelSparsitySettings.IsWanted(this);
+        IEnumerable<TrainingGraph> graphs = Prepared.Artifacts is { } artifacts ? [Lowered(artifacts)] : Train.Select(dataset => Built(dataset, isSparse));
+        Graphs = [.. graphs];
+        if (Prepared.Artifacts is null)
+        {
+            LabelSparsitySettings.Describe(this, Graph);
+        }
+
+        Graphs = [.. Graphs.Select(graph => GraphPasses.Apply(graph, Configuration, GradientOptions, Notes))];
     }
 
-    private TrainingGraph Built(Dataset dataset)
+    private TrainingGraph Built(Dataset dataset, bool isSparse)
     {
         // What the data gets wrong about labels is said in its words before the graph says it in its own.
         LabelInputs.Of(Loss, Model, _values[dataset], dataset, Configuration.MicroBatchSize);
-        var options = GradientOptions with { Dropout = DropoutSettings.Of(Configuration, Model) };
+        var options = GradientOptions with { Dropout = DropoutSettings.Of(Configuration, Model), SparseLabels = isSparse };
         var graph = new TrainingGraphBuilder(options).Build(Model, _values[dataset], Loss, [.. Prepared.Trainable]);
         return Provider.IsCpu || graph.MicroBatchInput is null
             ? graph
@@ -159,6 +166,7 @@ internal sealed class TrainingMaterials : IDisposable
         }
 
         DropoutSettings.RequireNone(Configuration);
+        LabelSparsitySettings.RequireNone(Configuration);
         var graph = artifacts.ToTrainingGraph(Prepared.Trainable);
         foreach (var input in graph.Model.Graph.Input.Where(input => graph.ModelInputs.Contains(input.Name)))
         {
