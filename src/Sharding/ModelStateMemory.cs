@@ -25,10 +25,13 @@ public readonly record struct ModelStateMemory(long Parameters, long Gradients, 
     /// <param name="stage">The ZeRO stage.</param>
     /// <param name="groups">The optimizer and the settings of every parameter of the plan.</param>
     /// <param name="rank">The rank; where only some parameters have a state, ranks differ.</param>
-    public static ModelStateMemory Estimate(PartitionPlan plan, int stage, ParameterGroupTable groups, int rank)
+    /// <param name="options">What is kept in files, and the buffers for it, which count as optimizer state; the stage is not looked at. Null: nothing.</param>
+    public static ModelStateMemory Estimate(PartitionPlan plan, int stage, ParameterGroupTable groups, int rank, ZeroOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(groups);
-        return Estimate(plan, stage) with { OptimizerState = ShardedOptimizer.StateBytes(plan, groups, rank, sharded: stage > 0) };
+        options = (options ?? new ZeroOptions()) with { Stage = stage };
+        var memory = Estimate(plan, stage) with { OptimizerState = ShardedOptimizer.StateBytes(plan, groups, rank, options) };
+        return options.ParameterFolder is null ? memory : memory with { Parameters = ParameterStore.SharedElements(plan) * sizeof(float) };
     }
 
     /// <summary>What a rank will hold under a plan with AdamW, without allocating anything.</summary>

@@ -37,7 +37,7 @@ public static class ShardingForecast
             : [];
 
         // Rank 0, whose pieces are never padding alone.
-        var memory = ModelStateMemory.Estimate(plan, stage, groups, rank: 0) with { Average = keepsAverage ? plan.ShardElements * sizeof(float) : 0 };
+        var memory = ModelStateMemory.Estimate(plan, stage, groups, rank: 0, options) with { Average = keepsAverage ? plan.ShardElements * sizeof(float) : 0 };
         var streamed = stage >= 2 || options.Deterministic;
         if (options.Deterministic)
         {

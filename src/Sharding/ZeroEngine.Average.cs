@@ -22,7 +22,10 @@ public sealed partial class ZeroEngine
         AverageUpdates = 0;
         foreach (var (range, _) in OwnedRanges)
         {
-            ParameterSpan(range.FlatOffset, range.Length).CopyTo(AverageSpan(range.ShardOffset, range.Length));
+            foreach (var (start, count) in Stretches(range))
+            {
+                _parameters.Borrow(range.FlatOffset + start, count).CopyTo(AverageSpan(range.ShardOffset + start, count));
+            }
         }
     }
 
@@ -39,7 +42,12 @@ public sealed partial class ZeroEngine
         var rule = new DecayedStepRule(kept, kept - 1);
         foreach (var (range, _) in OwnedRanges)
         {
-            ElementwiseKernel.Run(rule, AverageSpan(range.ShardOffset, range.Length), ParameterSpan(range.FlatOffset, range.Length));
+            var most = _parameters.Stretch(range.FlatOffset);
+            for (var start = 0; start < range.Length; start += Math.Min(most, range.Length - start))
+            {
+                var count = Math.Min(most, range.Length - start);
+                ElementwiseKernel.Run(rule, AverageSpan(range.ShardOffset + start, count), _parameters.Borrow(range.FlatOffset + start, count));
+            }
         }
     }
 
@@ -52,18 +60,36 @@ public sealed partial class ZeroEngine
         Span<float> held = stackalloc float[PartitionPlan.BlockElements];
         foreach (var (range, _) in OwnedRanges)
         {
-            var parameters = ParameterSpan(range.FlatOffset, range.Length);
-            var average = AverageSpan(range.ShardOffset, range.Length);
-            for (var start = 0; start < parameters.Length; start += held.Length)
+            foreach (var (start, count) in Stretches(range))
             {
-                var count = Math.Min(held.Length, parameters.Length - start);
-                parameters.Slice(start, count).CopyTo(held);
-                average.Slice(start, count).CopyTo(parameters[start..]);
-                held[..count].CopyTo(average[start..]);
+                var parameters = _parameters.Borrow(range.FlatOffset + start, count);
+                Swap(parameters, AverageSpan(range.ShardOffset + start, count), held);
+                _parameters.Return(range.FlatOffset + start, parameters);
             }
         }
 
         GatherParameters();
+    }
+
+    private static void Swap(Span<float> left, Span<float> right, Span<float> held)
+    {
+        for (var start = 0; start < left.Length; start += held.Length)
+        {
+            var count = Math.Min(held.Length, left.Length - start);
+            left.Slice(start, count).CopyTo(held);
+            right.Slice(start, count).CopyTo(left[start..]);
+            held[..count].CopyTo(right[start..]);
+        }
+    }
+
+    // Parameters that are in a file are borrowed bit by bit.
+    private IEnumerable<(int Start, int Count)> Stretches(ShardRange range)
+    {
+        var most = _parameters.Stretch(range.FlatOffset);
+        for (var start = 0; start < range.Length; start += Math.Min(most, range.Length - start))
+        {
+            yield return (start, Math.Min(most, range.Length - start));
+        }
     }
 
     private void RequireAverage()

@@ -30,6 +30,7 @@ public sealed partial class ZeroEngine
             }
         }
 
+        _optimizer.End();
         if (pipeline is not null)
         {
             var waiting = Stopwatch.GetTimestamp();

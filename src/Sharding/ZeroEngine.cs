@@ -91,13 +91,13 @@ public sealed partial class ZeroEngine : IDisposable
         _trained = Array.ConvertAll(_frozen, frozen => !frozen);
         _movingBuckets = MovingBuckets();
         OwnedRanges = [.. plan.RangesOf(communicator.Rank).Select(range => new OwnedRange(range, settings[range.Parameter]))];
-        _parameters = new ParameterStore(plan, communicator.Rank);
+        _parameters = new ParameterStore(plan, communicator.Rank, options.ParameterFolder);
         _norm = new GradientNorm(plan, communicator, _trained);
         _gradients = Stage < 2 && !options.Deterministic
             ? new FlatGradients(plan, communicator, gather: Stage == 0, options.OverlapComm, options.Wire, _trained)
             : new StreamedGradients(
                 plan, communicator, gather: Stage == 0, options.OverlapComm, options.Deterministic, options.Wire, _trained);
-        _optimizer = new ShardedOptimizer(plan, groups, communicator, sharded: Stage > 0, _parameters, _gradients);
+        _optimizer = new ShardedOptimizer(plan, groups, communicator, options, _parameters, _gradients);
         _pieces = Stage > 0 ? new PieceGather(plan, communicator.Rank, options.AllGatherBucketSize) : null;
         _gatherOverlapped = bucket => GatherUpdated(_gradients.OverlapCommunicator!, bucket);
         ReduceGradOperator = new ReduceGradOperator(plan, _gradients);
@@ -201,13 +201,13 @@ public sealed partial class ZeroEngine : IDisposable
 
         if (!IsGathered(name))
         {
-            values.CopyTo(ParameterSpan(planned.Offset, values.Length));
+            _parameters.Write(planned.Offset, values);
             return;
         }
 
         foreach (var (range, _) in OwnedRanges.Where(owned => owned.Settings.Name == name))
         {
-            values.Slice((int)range.Start, range.Length).CopyTo(ParameterSpan(range.FlatOffset, range.Length));
+            _parameters.Write(range.FlatOffset, values.Slice((int)range.Start, range.Length));
         }
     }
 
@@ -336,7 +336,14 @@ public sealed partial class ZeroEngine : IDisposable
         }
     }
 
+    /// <summary>Whether optimizer state or parameters are in files; see <see cref="ZeroOptions.OptimizerStateFolder"/>. A copy in memory for
+    /// <see cref="CheckpointWriter"/> would take the place that saves.</summary>
+    public bool IsOffloaded => _optimizer.IsOffloaded;
+
     internal Span<float> ParameterSpan(long flatOffset, int count) => _parameters.Span(flatOffset, count);
+
+    /// <summary>Where the parameters lie.</summary>
+    internal ParameterStore Parameters => _parameters;
 
     /// <summary>The optimizer with its state.</summary>
     internal ShardedOptimizer Optimizer => _optimizer;

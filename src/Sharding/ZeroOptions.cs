@@ -39,12 +39,30 @@ public sealed record ZeroOptions
     /// use. What a single node reads is gathered all the same. Default: no limit.</summary>
     public long MaxLiveElements { get; init; } = long.MaxValue;
 
+    /// <summary>A folder in which every rank keeps the optimizer's element-wise state in a file; only <see cref="OffloadBuffers"/> of
+    /// <see cref="OffloadBufferElements"/> each are in memory. Null: the state is in memory. Default null.</summary>
+    public string? OptimizerStateFolder { get; init; }
+
+    /// <summary>At stage 3, a folder in which every rank keeps its shard of the gathered parameters in a file. Null: it is in memory. Default
+    /// null.</summary>
+    public string? ParameterFolder { get; init; }
+
+    /// <summary>How many stretches of what is in files may be in memory while an update passes over it: one that is worked on, others that
+    /// are read ahead or written back. Default 4.</summary>
+    public int OffloadBuffers { get; init; } = 4;
+
+    /// <summary>How many parameters a stretch is of, with all their states. Default 1 million.</summary>
+    public long OffloadBufferElements { get; init; } = 1_000_000;
+
     /// <summary>How gradients travel between ranks at every stage. Updated parameters always travel as they are. Default float32.</summary>
     public WireFormat Wire { get; init; }
 
     /// <summary>Sums the gradients of an update's micro-batches in one fixed tree over their index (step * world size + rank), so
     /// that the result is the same to the last bit for any world size that is a power of two. Default false.</summary>
     public bool Deterministic { get; init; }
+
+    /// <summary>Whether anything is kept in files.</summary>
+    internal bool IsOffloaded => OptimizerStateFolder is not null || ParameterFolder is not null;
 
     /// <summary>Elements gathered before they are needed; null: on the thread that needs them.</summary>
     internal long? Ahead => OverlapComm ? Math.Min(PrefetchElements, MaxLiveElements) : null;

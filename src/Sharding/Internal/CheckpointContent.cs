@@ -34,7 +34,7 @@ internal static class CheckpointContent
             var planned = engine.Plan.Parameters[stretch.Parameter];
             var range = new CheckpointRange { Parameter = planned.Name, Start = stretch.Start, Length = stretch.Length };
             ranges.Add(range);
-            pieces.Add(Piece(Parameters, range, planned, (position, count) => engine.ParameterSpan(stretch.FlatOffset + position, count)));
+            pieces.Add(Piece(Parameters, range, planned, (position, count) => engine.Parameters.Borrow(stretch.FlatOffset + position, count)));
             if (engine.HasAverage)
             {
                 pieces.Add(Piece(Average, range, planned, (position, count) => engine.AverageSpan(stretch.ShardOffset + position, count)));
@@ -46,7 +46,7 @@ internal static class CheckpointContent
                 if (engine.Optimizer.HasState(state, stretch.Parameter))
                 {
                     pieces.Add(Piece(states[state], range, planned, (position, count) =>
-                        engine.Optimizer.State(state, stretch.Parameter, stretch.Start + position, count)));
+                        engine.Optimizer.Borrow(state, stretch.Parameter, stretch.Start + position, count)));
                 }
             }
         }
@@ -148,7 +148,13 @@ internal static class CheckpointContent
     {
         foreach (var (range, settings) in engine.OwnedRanges)
         {
-            reader.Read(Parameters, settings.Name, range.Start, engine.ParameterSpan(range.FlatOffset, range.Length));
+            var most = engine.Parameters.Stretch(range.FlatOffset);
+            for (var start = 0; start < range.Length; start += Math.Min(most, range.Length - start))
+            {
+                var values = engine.Parameters.Borrow(range.FlatOffset + start, Math.Min(most, range.Length - start));
+                reader.Read(Parameters, settings.Name, range.Start + start, values);
+                engine.Parameters.Return(range.FlatOffset + start, values);
+            }
         }
 
         RestoreAverage(reader, engine);
@@ -160,7 +166,7 @@ internal static class CheckpointContent
             {
                 if (engine.Optimizer.HasState(state, range.Parameter))
                 {
-                    reader.Read(states[state], name, range.Start, engine.Optimizer.State(state, range.Parameter, range.Start, range.Length));
+                    RestoreState(reader, engine.Optimizer, state, name, range);
                 }
             }
         }
@@ -174,6 +180,16 @@ internal static class CheckpointContent
         foreach (var state in engine.Optimizer.TensorStates)
         {
             reader.ReadTensorState(state.Name, engine.Plan.Parameters[state.Parameter].Name, state.Values);
+        }
+    }
+
+    private static void RestoreState(CheckpointReader reader, ShardedOptimizer optimizer, int state, string name, ShardRange range)
+    {
+        for (var start = 0; start < range.Length; start += Math.Min(optimizer.Stretch, range.Length - start))
+        {
+            var values = optimizer.Borrow(state, range.Parameter, range.Start + start, Math.Min(optimizer.Stretch, range.Length - start));
+            reader.Read(optimizer.StateNames[state], name, range.Start + start, values);
+            optimizer.Return(state, range.Parameter, range.Start + start, values);
         }
     }
 

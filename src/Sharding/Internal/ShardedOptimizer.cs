@@ -23,6 +23,10 @@ internal sealed class ShardedOptimizer : IDisposable
     private readonly long[] _updates;
     private readonly ParameterStore _parameters;
     private readonly GradientReducer _gradients;
+    private readonly ZeroOptions _options;
+    private readonly OffloadedRanges? _offloaded;
+    private readonly bool _statesInFile;
+    private int[] _awake = [];
     private ShardRange[] _ranges = [];
     private StateOffsets[] _offsets = [];
     private int[] _groups = [];
@@ -32,8 +36,10 @@ internal sealed class ShardedOptimizer : IDisposable
     private float _gradientScale;
 
     public ShardedOptimizer(
-        PartitionPlan plan, ParameterGroupTable groups, ICommunicator communicator, bool sharded, ParameterStore parameters, GradientReducer gradients)
+        PartitionPlan plan, ParameterGroupTable groups, ICommunicator communicator, ZeroOptions options, ParameterStore parameters, GradientReducer gradients)
     {
+        var sharded = options.Stage > 0;
+        _options = options;
         _plan = plan;
         _communicator = communicator;
         _sharded = sharded;
@@ -43,11 +49,17 @@ internal sealed class ShardedOptimizer : IDisposable
         _hasMomentum = groups.Optimizer.HasMomentum;
         _settings = SettingsOf(plan, groups);
         _optimizer = OptimizerFactory.Create(groups.Optimizer, plan, _settings, communicator.Rank);
-        _all = [.. sharded ? plan.RangesOf(communicator.Rank) : plan.AllRanges()];
+        _all = RangesOf(plan, communicator.Rank, options);
         _layouts = Layouts(_optimizer, _all, _settings, sharded ? plan.ShardElements : plan.TotalElements);
+        _statesInFile = options.OptimizerStateFolder is not null;
+        if (OffloadedRanges.LayoutOf(options, _optimizer, _all, _settings, plan) is { } layout)
+        {
+            _offloaded = new OffloadedRanges(layout, options, _optimizer, parameters, communicator.Rank);
+        }
+
         for (var state = 0; state < _layouts.Length; state++)
         {
-            if (_layouts[state].Elements > 0)
+            if (_layouts[state].Elements > 0 && !_statesInFile)
             {
                 _states[state] = new AlignedBuffer(_layouts[state].Elements * sizeof(float));
                 Fill(_states[state]!, _layouts[state].Elements, _optimizer.InitialState(state));
@@ -70,7 +82,10 @@ internal sealed class ShardedOptimizer : IDisposable
     public IReadOnlyList<TensorState> TensorStates => _optimizer.TensorStates;
 
     /// <summary>The bytes of the optimizer's state on this rank.</summary>
-    public long ByteLength => _states.Sum(state => state?.ByteLength ?? 0) + _optimizer.ByteLength;
+    public long ByteLength => _states.Sum(state => state?.ByteLength ?? 0) + (_offloaded?.ByteLength ?? 0) + _optimizer.ByteLength;
+
+    /// <summary>Whether state or weights pass through buffers from files, so that training had better wait for a checkpoint.</summary>
+    public bool IsOffloaded => _offloaded is not null;
 
     /// <summary>The updates of every parameter so far, in plan order: the t of Adam's bias correction, which those that a parameter
     /// slept through do not count in.</summary>
@@ -80,13 +95,15 @@ internal sealed class ShardedOptimizer : IDisposable
     public int Count => _ranges.Length;
 
     /// <summary>What <see cref="ByteLength"/> will be on a rank.</summary>
-    public static long StateBytes(PartitionPlan plan, ParameterGroupTable groups, int rank, bool sharded)
+    public static long StateBytes(PartitionPlan plan, ParameterGroupTable groups, int rank, ZeroOptions options)
     {
         var settings = SettingsOf(plan, groups);
-        ShardRange[] ranges = [.. sharded ? plan.RangesOf(rank) : plan.AllRanges()];
+        var ranges = RangesOf(plan, rank, options);
         using var optimizer = OptimizerFactory.Create(groups.Optimizer, plan, settings, rank);
-        var layouts = Layouts(optimizer, ranges, settings, sharded ? plan.ShardElements : plan.TotalElements);
-        return layouts.Sum(layout => layout.Elements * sizeof(float)) + optimizer.ByteLength;
+        var layouts = Layouts(optimizer, ranges, settings, options.Stage > 0 ? plan.ShardElements : plan.TotalElements);
+        var inMemory = options.OptimizerStateFolder is null ? layouts.Sum(layout => layout.Elements * sizeof(float)) : 0;
+        var buffers = OffloadedRanges.LayoutOf(options, optimizer, ranges, settings, plan)?.BufferBytes(options.OffloadBuffers) ?? 0;
+        return inMemory + buffers + optimizer.ByteLength;
     }
 
     /// <summary>The settings of every planned parameter, in plan order.</summary>
@@ -114,9 +131,10 @@ internal sealed class ShardedOptimizer : IDisposable
     public void Train(bool[] trained)
     {
         _trained = trained;
-        var awake = Enumerable.Range(0, _all.Length).Where(index => trained[_all[index].Parameter]).ToArray();
-        _ranges = Array.ConvertAll(awake, index => _all[index]);
-        _offsets = Array.ConvertAll(awake, index => new StateOffsets(_layouts, index));
+        _awake = Enumerable.Range(0, _all.Length).Where(index => trained[_all[index].Parameter]).ToArray();
+        _ranges = Array.ConvertAll(_awake, index => _all[index]);
+        _offsets = Array.ConvertAll(_awake, index => new StateOffsets(_layouts, index));
+        _offloaded?.Expect(index => trained[_all[index].Parameter]);
         _groups = Array.ConvertAll(_ranges, range => _groupOf[range.Parameter]);
         Array.Clear(_firstOfBucket);
         foreach (var range in _ranges)
@@ -174,9 +192,13 @@ internal sealed class ShardedOptimizer : IDisposable
         }
     }
 
-    /// <summary>A range with everything its update depends on.</summary>
+    /// <summary>Ends an update.</summary>
+    public void End() => _offloaded?.End();
+
+    /// <summary>A range with everything its update depends on, valid until the next one is asked for.</summary>
     public RangeContext ContextOf(int index)
     {
+        _offloaded?.Enter(_awake[index]);
         ref readonly var range = ref _ranges[index];
         ref readonly var offsets = ref _offsets[index];
         var settings = _settings[range.Parameter];
@@ -184,11 +206,11 @@ internal sealed class ShardedOptimizer : IDisposable
         var momentum = _update.Momenta?[group];
         return new RangeContext
         {
-            Weights = _parameters.Span(range.FlatOffset, range.Length),
+            Weights = Weights(index),
             Gradients = _gradients.Span(range.FlatOffset, range.Length),
-            First = Slice(0, offsets.First, range.Length),
-            Second = Slice(1, offsets.Second, range.Length),
-            Third = Slice(2, offsets.Third, range.Length),
+            First = Slice(0, offsets.First, index),
+            Second = Slice(1, offsets.Second, index),
+            Third = Slice(2, offsets.Third, index),
             Parameter = range.Parameter,
             Start = range.Start,
             Settings = settings,
@@ -200,6 +222,9 @@ internal sealed class ShardedOptimizer : IDisposable
             Update = _updates[range.Parameter],
         };
     }
+
+    /// <summary>The ranges of a rank's shard, cut as this one's are.</summary>
+    public ShardRange[] ShardOf(int rank) => Cut(_plan.RangesOf(rank), _options);
 
     /// <summary>Whether a parameter is trained now.</summary>
     public bool IsTrained(int parameter) => _trained[parameter];
@@ -213,19 +238,31 @@ internal sealed class ShardedOptimizer : IDisposable
     /// <summary>Whether a parameter has a state.</summary>
     public bool HasState(int state, int parameter) => _optimizer.HasState(state, _settings[parameter]);
 
-    /// <summary>A stretch of a state of a parameter, which this rank must hold as one range.</summary>
+    /// <summary>A stretch of a state of a parameter, which this rank must hold as one range, until the next one is borrowed; what is changed
+    /// in it counts after <see cref="Return"/>.</summary>
     /// <param name="state">The index of the state.</param>
     /// <param name="parameter">The index of the parameter.</param>
     /// <param name="start">The first element, counted from the start of the tensor.</param>
     /// <param name="count">The number of elements.</param>
-    public Span<float> State(int state, int parameter, long start, int count)
+    public Span<float> Borrow(int state, int parameter, long start, int count) => _statesInFile
+        ? _offloaded!.Borrow(state, parameter, start, count)
+        : _states[state]!.Span<float>(_layouts[state].Find(_all, parameter, start), count);
+
+    /// <summary>Puts back what was borrowed.</summary>
+    public void Return(int state, int parameter, long start, ReadOnlySpan<float> values)
     {
-        var offset = _layouts[state].Find(_all, parameter, start);
-        return _states[state]!.Span<float>(offset, count);
+        if (_statesInFile)
+        {
+            _offloaded!.Return(state, parameter, start, values);
+        }
     }
+
+    /// <summary>How many elements of a state to borrow at a time: as many as there are where they are in memory.</summary>
+    public int Stretch => _statesInFile ? 1 << 20 : int.MaxValue;
 
     public void Dispose()
     {
+        _offloaded?.Dispose();
         foreach (var state in _states)
         {
             state?.Dispose();
@@ -237,7 +274,31 @@ internal sealed class ShardedOptimizer : IDisposable
     private static StateLayout[] Layouts(Optimizer optimizer, ShardRange[] ranges, ParameterSettings[] settings, long elements) =>
         [.. optimizer.StateNames.Select((_, state) => new StateLayout(ranges, range => optimizer.HasState(state, settings[range.Parameter]), elements))];
 
-    private Span<float> Slice(int state, long offset, int count) => offset < 0 ? default : _states[state]!.Span<float>(offset, count);
+    // What this rank updates. Results do not depend on where ranges are cut, so those that pass through buffers may be cut to fit.
+    private static ShardRange[] RangesOf(PartitionPlan plan, int rank, ZeroOptions options)
+    {
+        var ranges = options.Stage > 0 ? plan.RangesOf(rank) : plan.AllRanges();
+        return Cut(ranges, options);
+    }
+
+    private static ShardRange[] Cut(IReadOnlyList<ShardRange> ranges, ZeroOptions options) =>
+        options.IsOffloaded ? OffloadLayout.Cut(ranges, options.OffloadBufferElements) : [.. ranges];
+
+    private Span<float> Weights(int index)
+    {
+        var weights = _offloaded is null ? default : _offloaded.Weights(_awake[index]);
+        return weights.IsEmpty ? _parameters.Span(_ranges[index].FlatOffset, _ranges[index].Length) : weights;
+    }
+
+    private Span<float> Slice(int state, long offset, int index)
+    {
+        if (offset < 0)
+        {
+            return default;
+        }
+
+        return _statesInFile ? _offloaded!.State(state, _awake[index]) : _states[state]!.Span<float>(offset, _ranges[index].Length);
+    }
 
     private static void Fill(AlignedBuffer buffer, long elements, float value)
     {

@@ -43,6 +43,11 @@ public static class ConfigurationSchema
             }
         }
 
+        foreach (var (key, why) in DeepSpeedKeys.Of(type))
+        {
+            properties[key] = new JsonObject { ["description"] = $"No effect: {why}." };
+        }
+
         var section = new JsonObject { ["type"] = "object", ["properties"] = properties, ["additionalProperties"] = false };
         if (required.Count > 0)
         {

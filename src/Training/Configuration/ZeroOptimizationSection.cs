@@ -90,7 +90,4 @@ public sealed record ZeroOptimizationSection
     /// </summary>
     [Limits(AtLeast = 0)]
     public long Stage3MaxReuseDistance { get; init; }
-
-    /// <summary>No effect: the trained model is always written in full. Null: not written.</summary>
-    public bool? Stage3Gather16bitWeightsOnModelSave { get; init; }
 }

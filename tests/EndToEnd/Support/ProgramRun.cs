@@ -62,6 +62,16 @@ internal sealed class ProgramRun : IDisposable
 
     public int ExitCode => _process.ExitCode;
 
+    /// <summary>The memory of a program that was started without a launcher.</summary>
+    public long ResidentBytes
+    {
+        get
+        {
+            _process.Refresh();
+            return _process.WorkingSet64;
+        }
+    }
+
     public bool HasEnded => _process.HasExited;
 
     /// <summary>Everything there is to know when a check failed.</summary>

@@ -49,6 +49,9 @@ internal sealed class TestModel
     /// <summary>Makes gradients with all their bits, whose sums depend on the order.</summary>
     public bool InexactSums { get; init; }
 
+    /// <summary>What else engines are to do.</summary>
+    public Func<ZeroOptions, ZeroOptions> Options { get; set; } = options => options;
+
     public UpdateSettings Settings(double divisor, double? maxNorm = null, double factor = 1) => new()
     {
         GradientDivisor = divisor,
@@ -66,7 +69,7 @@ internal sealed class TestModel
 
     public ZeroEngine Engine(ICommunicator ranks, int stage, long bucket = 1000, bool overlap = true, bool deterministic = false, WireFormat wire = WireFormat.Float32)
     {
-        var options = new ZeroOptions { Stage = stage, OverlapComm = overlap, Deterministic = deterministic, Wire = wire };
+        var options = Options(new ZeroOptions { Stage = stage, OverlapComm = overlap, Deterministic = deterministic, Wire = wire });
         var engine = new ZeroEngine(Plan(ranks.Size, bucket, stage == 3 ? GatheredFrom : null), Groups, ranks, options);
         foreach (var (name, _, _) in Parameters)
         {

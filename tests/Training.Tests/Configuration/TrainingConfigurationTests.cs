@@ -150,6 +150,44 @@ public sealed class TrainingConfigurationTests : IDisposable
         Assert.Contains("zero_optimization.contiguous_gradients has no effect", warning, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Every_key_of_DeepSpeeds_sharding_section_is_accepted_with_its_meaning_or_a_note()
+    {
+        // https://www.deepspeed.ai/docs/config-json, ZeRO and its offloading sections, with the older names.
+        var configuration = _folder.Load(ConfigurationFolder.Valid, """
+            zero_optimization={ "stage": 3, "allgather_partitions": true, "allgather_bucket_size": 5e6, "overlap_comm": true, "reduce_scatter": true,
+              "reduce_bucket_size": 5e6, "contiguous_gradients": true, "round_robin_gradients": false, "load_from_fp32_weights": true,
+              "stage3_max_live_parameters": 1e9, "stage3_max_reuse_distance": 1e9, "stage3_prefetch_bucket_size": 5e8,
+              "stage3_param_persistence_threshold": 1e6, "stage3_model_persistence_threshold": 1e9, "sub_group_size": 1e12,
+              "stage3_gather_16bit_weights_on_model_save": true, "ignore_unused_parameters": true, "elastic_checkpoint": false, "legacy_stage1": false,
+              "offload_param": { "device": "nvme", "nvme_path": "nvme", "pin_memory": true, "buffer_count": 5, "buffer_size": 1e8, "max_in_cpu": 1e9 },
+              "offload_optimizer": { "device": "nvme", "nvme_path": "/local_nvme", "pin_memory": true, "buffer_count": 6, "fast_init": false,
+                "pipeline_read": false, "pipeline_write": true, "ratio": 0.5 },
+              "zero_hpz_partition_size": 1, "zero_quantized_weights": false, "zero_quantized_gradients": false, "mics_shard_size": -1,
+              "mics_hierarchical_params_gather": false, "memory_efficient_linear": true, "cpu_offload": false }
+            """.ReplaceLineEndings(" "));
+
+        var options = SettingsMapping.Zero(configuration.ZeroOptimization, configuration.Randomness);
+
+        Assert.Equal(("/local_nvme", Path.Combine(_folder.Folder, "nvme")), (options.OptimizerStateFolder, options.ParameterFolder));
+        Assert.Equal((6, 1_000_000), (options.OffloadBuffers, options.OffloadBufferElements));
+        Assert.Contains("zero_optimization.mics_shard_size has no effect: a shard is a part of all ranks.", configuration.Warnings);
+        Assert.Contains("zero_optimization.offload_optimizer.ratio has no effect: updates are always computed on the processor.", configuration.Warnings);
+        Assert.Contains("zero_optimization.cpu_offload has no effect: the optimizer's state is in main memory anyway.", configuration.Warnings);
+    }
+
+    [Theory]
+    [InlineData(3, "cpu", "a rank's shard of the parameters is in main memory anyway")]
+    [InlineData(2, "nvme", "below stage 3 every rank needs all parameters in memory")]
+    public void Parameters_that_are_not_moved_are_said_to_stay(int stage, string device, string why)
+    {
+        var configuration = _folder.Load(
+            ConfigurationFolder.Valid, $"zero_optimization.stage={stage}", $$"""zero_optimization.offload_param={ "device": "{{device}}", "nvme_path": "nvme" }""");
+
+        Assert.Contains($"zero_optimization.offload_param.device has no effect: {why}.", configuration.Warnings);
+        Assert.Null(SettingsMapping.Zero(configuration.ZeroOptimization, configuration.Randomness).ParameterFolder);
+    }
+
     [Theory]
     [InlineData("1000", 1000, false)]
     [InlineData("5e6", long.MaxValue, false)]

@@ -116,7 +116,7 @@ internal sealed class MuonOptimizer : Optimizer
         _whole = new float[_wholeLength];
         _scratch = new float[_scratchLength];
         _own = Array.ConvertAll(_matrices, parameter => Enumerable.Range(0, pass.Count).Where(index => pass[index].Parameter == parameter).ToArray());
-        var byRank = Enumerable.Range(0, pass.Communicator.Size).Select(_plan.RangesOf).ToList();
+        var byRank = Enumerable.Range(0, pass.Communicator.Size).Select(pass.RangesOf).ToList();
         _rangesByRank = Array.ConvertAll(_matrices, parameter => byRank.ConvertAll(ranges => ranges.Where(range => range.Parameter == parameter).ToArray()).ToArray());
         _piece = new float[_own.SelectMany(indices => indices).Select(index => pass[index].Weights.Length).DefaultIfEmpty().Max()];
     }

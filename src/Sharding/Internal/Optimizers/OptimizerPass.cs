@@ -26,7 +26,10 @@ internal sealed class OptimizerPass(ShardedOptimizer owner, PartitionPlan plan, 
     /// <summary>The number of ranges of parameters that are trained now.</summary>
     public int Count => owner.Count;
 
-    /// <summary>A range; they come in the order of the layout.</summary>
+    /// <summary>The ranges of a rank, cut as its own are.</summary>
+    public IReadOnlyList<ShardRange> RangesOf(int rank) => owner.ShardOf(rank);
+
+    /// <summary>A range, valid until the next is asked for; they come in the order of the layout.</summary>
     public RangeContext this[int index] => owner.ContextOf(index);
 
     /// <summary>Sums that an optimizer may use as it likes.</summary>

@@ -35,7 +35,14 @@ internal sealed partial class ConfigurationBinder(string folder, ConfigurationPr
             var keyPath = ConfigurationNode.Join(path, key);
             if (settings.FirstOrDefault(setting => setting.Key == key) is not { } setting)
             {
-                problems.Add(value.Place, keyPath, UnknownKey.Describe(key, path, type));
+                if (DeepSpeedKeys.Of(type).GetValueOrDefault(key) is { } why)
+                {
+                    problems.Notes.Add($"{keyPath} has no effect: {why}.");
+                }
+                else
+                {
+                    problems.Add(value.Place, keyPath, UnknownKey.Describe(key, path, type));
+                }
             }
             else if (value.Kind == JsonValueKind.Null && setting.IsNullable)
             {

@@ -33,7 +33,7 @@ internal static class ConfigurationLoader
         problems.ThrowIfAny(unused);
         configuration = ArtifactDefaults.Apply(configuration, root, problems);
         problems.ThrowIfAny(unused);
-        return unused.Count > 0 ? configuration : configuration with { Warnings = ConfigurationWarnings.Find(configuration) };
+        return unused.Count > 0 ? configuration : configuration with { Warnings = [.. problems.Notes, .. ConfigurationWarnings.Find(configuration)] };
     }
 
     private static byte[] Read(string path, string full)

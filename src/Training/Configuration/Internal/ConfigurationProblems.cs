@@ -5,6 +5,9 @@ internal sealed class ConfigurationProblems
 {
     private readonly List<(string Path, string Sentence)> _problems = [];
 
+    /// <summary>Sentences about what is allowed but does nothing.</summary>
+    public List<string> Notes { get; } = [];
+
     public int Count => _problems.Count;
 
     /// <summary>Every mistake with the key path it is about.</summary>

@@ -265,14 +265,19 @@ internal sealed class ConfigurationRules(ConfigurationNode root, ConfigurationPr
                 "zero_optimization", "communication_data_type");
         }
 
-        if (zero.OffloadOptimizer.Device == OffloadDevice.Nvme)
-        {
-            Report("is \"nvme\", which this version does not have; use \"none\" or \"cpu\".", "zero_optimization", "offload_optimizer", "device");
-        }
+        CheckOffload(zero.OffloadOptimizer, "offload_optimizer");
+        CheckOffload(zero.OffloadParam, "offload_param");
+    }
 
-        if (zero.OffloadParam.Device != OffloadDevice.None)
+    private void CheckOffload(OffloadSection section, string key)
+    {
+        if (section is { Device: OffloadDevice.Nvme, NvmePath: null })
         {
-            Report($"is \"{zero.OffloadParam.Device.ToString().ToLowerInvariant()}\", which this version does not have; use \"none\".", "zero_optimization", "offload_param", "device");
+            Report("is missing; name a folder on a fast disk for the files, as in \"nvme_path\": \"/local_nvme\".", "zero_optimization", key, "nvme_path");
+        }
+        else if (section.Device == OffloadDevice.Nvme && File.Exists(section.NvmePath))
+        {
+            Report($"names the file {section.NvmePath}, but must name a folder.", "zero_optimization", key, "nvme_path");
         }
     }
 

@@ -16,6 +16,13 @@ internal static class ConfigurationWarnings
         NoEffect(zero.LoadFromFp32Weights is false, "zero_optimization.load_from_fp32_weights", "parameters are always float32");
         NoEffect(zero.RoundRobinGradients is true, "zero_optimization.round_robin_gradients", "the order in which gradients are reduced is fixed");
         NoEffect(
+            zero.OffloadParam.Device == OffloadDevice.Cpu,
+            "zero_optimization.offload_param.device", "a rank's shard of the parameters is in main memory anyway");
+        NoEffect(
+            zero is { OffloadParam.Device: OffloadDevice.Nvme, Stage: < 3 },
+            "zero_optimization.offload_param.device", "below stage 3 every rank needs all parameters in memory");
+        NoEffect(zero.OffloadOptimizer.Ratio is < 1, "zero_optimization.offload_optimizer.ratio", "updates are always computed on the processor");
+        NoEffect(
             configuration is { Randomness.Deterministic: true, Execution.IntraOpThreads: > 1 },
             "execution.intra_op_threads", "randomness.deterministic trains on one thread per rank, since matrix products inside ONNX Runtime depend on their number");
         NoEffect(configuration.Data.Val is { Shuffle: true }, "data.val.shuffle", "every validation sample counts once in any order");

@@ -201,8 +201,15 @@ internal static class DeepSpeedImport
     private static void ReadZero(JsonObject zero, ImportDraft draft)
     {
         var section = ImportDraft.Section(draft.Root, "zero_optimization");
+        var unused = DeepSpeedKeys.Of(typeof(ZeroOptimizationSection));
         foreach (var (key, _) in zero)
         {
+            if (unused.GetValueOrDefault(key) is { } why)
+            {
+                draft.Note($"zero_optimization.{key} was left out: {why}.");
+                continue;
+            }
+
             Set(section, key, draft.Given(zero, key, $"zero_optimization.{key}", "it keeps its default"));
         }
     }

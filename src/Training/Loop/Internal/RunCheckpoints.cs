@@ -16,6 +16,7 @@ internal sealed class RunCheckpoints : IDisposable
     private readonly CheckpointWriter _writer;
     private readonly ModelSelection _selection;
     private readonly BestFolder _best;
+    private readonly bool _waits;
     private long _savedAt;
 
     internal RunCheckpoints(TrainingConfiguration configuration, ZeroEngine engine, CarriedStates states, ModelSelection selection, ILogger logger)
@@ -27,7 +28,9 @@ internal sealed class RunCheckpoints : IDisposable
         _selection = selection;
         _folder = Path.Combine(configuration.WorkDir, "checkpoints");
         _best = new BestFolder(_folder, logger);
-        _writer = new CheckpointWriter(engine, _folder) { Copies = configuration.Checkpoint.Async, Published = Prune };
+        // A copy in memory of what is kept on disk to save memory would spend it again.
+        _waits = !configuration.Checkpoint.Async || engine.IsOffloaded;
+        _writer = new CheckpointWriter(engine, _folder) { Copies = !_waits, Published = Prune };
     }
 
     /// <summary>The newest checkpoint of this run that is on the disk, or the one it was resumed from. Null: there is none.</summary>
@@ -119,7 +122,7 @@ internal sealed class RunCheckpoints : IDisposable
         var state = StateAt(iteration, schedule) with { ValidationDue = validationDue };
         Guard(() => _writer.Begin(iteration, state.ToJson()));
         _savedAt = iteration;
-        if (!_configuration.Checkpoint.Async)
+        if (_waits)
         {
             Complete();
         }

@@ -52,7 +52,7 @@ internal static class SettingsMapping
         CustomKeys = section.CustomKeys.ToDictionary(pair => pair.Key, pair => CustomKey(pair.Value), StringComparer.Ordinal),
     };
 
-    internal static ZeroOptions Zero(ZeroOptimizationSection section, RandomnessSection randomness) => new()
+    internal static ZeroOptions Zero(ZeroOptimizationSection section, RandomnessSection randomness) => Offload(section, new ZeroOptions
     {
         Stage = section.Stage,
         ReduceBucketSize = section.ReduceBucketSize,
@@ -69,7 +69,19 @@ internal static class SettingsMapping
             CommunicationType.Bf16 => WireFormat.Bfloat16,
             _ => WireFormat.Float32,
         },
-    };
+    });
+
+    private static ZeroOptions Offload(ZeroOptimizationSection section, ZeroOptions options)
+    {
+        var buffers = section.OffloadOptimizer.Device == OffloadDevice.Nvme ? section.OffloadOptimizer : section.OffloadParam;
+        return options with
+        {
+            OptimizerStateFolder = section.OffloadOptimizer.Device == OffloadDevice.Nvme ? section.OffloadOptimizer.NvmePath : null,
+            ParameterFolder = section is { Stage: 3, OffloadParam.Device: OffloadDevice.Nvme } ? section.OffloadParam.NvmePath : null,
+            OffloadBuffers = buffers.BufferCount,
+            OffloadBufferElements = buffers.BufferSize,
+        };
+    }
 
     internal static LossOptions Loss(IReadOnlyList<LossSection> sections)
     {
