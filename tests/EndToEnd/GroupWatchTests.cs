@@ -15,6 +15,18 @@ public sealed class GroupWatchTests
         Assert.All((int[])[2, 4], ranks => Assert.All(ranks == 2 ? (int[])[0, 3] : [1, 2], stage => Assert.Equal(alone, Train(ranks, stage))));
     }
 
+    [Fact]
+    public void Debug_names_the_operator_behind_a_loss_that_is_not_finite()
+    {
+        using var job = Job.Vlm().With("optim_wrapper", """{ "optimizer": { "type": "SGD", "lr": 1e12 } }""").With("train_cfg", """{ "max_iters": 4 }""");
+        Assert.Contains("run again with --debug", ProgramRun.Train(1, job.Configuration).Output, StringComparison.Ordinal);
+        var output = ProgramRun.Train(1, job.Configuration, "--debug").Output;
+
+        Assert.Contains("The first node that makes it so is '", output, StringComparison.Ordinal);
+        Assert.Contains("Hint: ", output, StringComparison.Ordinal);
+        Assert.DoesNotContain("run again with --debug, in one process", output, StringComparison.Ordinal);
+    }
+
     private static List<string> Train(int ranks, int stage)
     {
         var microBatches = 4 / ranks;

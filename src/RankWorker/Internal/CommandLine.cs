@@ -73,6 +73,7 @@ internal static class CommandLine
         root.Subcommands.Add(CheckpointCommands.Export());
         root.Subcommands.Add(DoctorCommand.Create());
         root.Subcommands.Add(TraceCommand.Create());
+        root.Subcommands.Add(CurvesCommand.Create());
         return root;
     }
 

@@ -154,10 +154,11 @@ internal static class ScheduleChart
         return Array.Find(s_tops, factor => factor * unit >= highest * (1 - 1e-9)) * unit;
     }
 
-    private static long Step(int length)
+    /// <summary>The round number of iterations from one label of the axis to the next.</summary>
+    internal static long Step(int length, int most = 12)
     {
         var unit = (long)Math.Pow(10, Math.Max(0, Math.Floor(Math.Log10(length)) - 1));
-        return Array.Find(s_steps, factor => length / (factor * unit) <= 12) * unit;
+        return Array.Find(s_steps, factor => length / (factor * unit) <= most) * unit;
     }
 
     private sealed record Curve(string Name, double[] Values, int Color);

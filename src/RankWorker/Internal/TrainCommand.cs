@@ -8,7 +8,7 @@ internal static class TrainCommand
     internal static int Run(RunArguments arguments) => RankProcess.Run(arguments, (process, configuration) =>
     {
         using var signals = new StopSignals();
-        using var run = TrainingRun.Open(configuration, process.Communicator, process.Logger, arguments.MaxIterations);
+        using var run = TrainingRun.Open(configuration, process.Communicator, process.Logger, arguments.MaxIterations, diagnoses: arguments.Debug);
         if (process.IsFirst)
         {
             run.Observe(process.Display);

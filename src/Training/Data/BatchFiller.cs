@@ -102,11 +102,13 @@ public sealed class BatchFiller
     {
         private readonly ElementConverter _converter;
         private readonly byte[]? _staging;
+        private readonly string _place;
 
         public Feed(Dataset dataset, DataField field, ValueDescription input, int microBatchSize)
         {
             Field = field;
-            var place = $"{dataset.Name}.fields.{field.Name}: {field.Array.Name}";
+            _place = $"{dataset.Name}.fields.{field.Name}";
+            var place = $"{_place}: {field.Array.Name}";
             long[] batch = [microBatchSize, .. field.SampleShape];
             var fits = input.Shape.Length == batch.Length
                 && input.Shape.Zip(batch).All(pair => pair.First < 0 || pair.First == pair.Second);
@@ -167,7 +169,7 @@ public sealed class BatchFiller
                 (index, position[axis]) = Math.DivRem(index, Field.SampleShape[axis]);
             }
 
-            return $"{Field.Array.Name}: element {NpyHeader.TextOf([sample, .. position])} (sample {sample})";
+            return $"{Field.Array.Name}: element {NpyHeader.TextOf([sample, .. position])} (sample {sample} of {_place})";
         }
 
         private static bool IsFinite(string value) =>

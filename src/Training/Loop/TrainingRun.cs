@@ -24,6 +24,7 @@ public sealed partial class TrainingRun : IDisposable
     private readonly IntervalMeter _meter;
     private readonly List<IRunObserver> _observers = [];
     private readonly OptimizerSteps _steps;
+    private readonly NonFiniteWatch _nonFinite;
     private readonly GradientDivisor _divisor;
     private readonly GroupObserver _groupObserver;
     private readonly long[] _agreement = new long[2];
@@ -40,7 +41,8 @@ public sealed partial class TrainingRun : IDisposable
     private RunFolder? _folder;
 
     private TrainingRun(
-        TrainingConfiguration configuration, ICommunicator communicator, ILogger logger, TrainingMaterials materials, Trainer trainer, long? maxIterations)
+        TrainingConfiguration configuration, ICommunicator communicator, ILogger logger, TrainingMaterials materials, Trainer trainer, long? maxIterations,
+        bool diagnoses)
     {
         _configuration = configuration;
         _communicator = communicator;
@@ -52,7 +54,8 @@ public sealed partial class TrainingRun : IDisposable
         _schedule = LearningRateSchedule.Create(
             configuration.ParamScheduler, groups, _plan.IterationsPerEpoch, configuration.TrainCfg.MaxEpochs, configuration.TrainCfg.MaxIters);
         _phases = FineTuningPhases.Of(configuration, groups, _plan.IterationsPerEpoch, _plan.TotalIterations);
-        _steps = new OptimizerSteps(configuration, trainer.Engine, _schedule, _phases, logger);
+        _nonFinite = new NonFiniteWatch(trainer, _plan, logger, diagnoses && communicator.Size == 1);
+        _steps = new OptimizerSteps(configuration, trainer.Engine, _schedule, _phases, _nonFinite, logger);
         _divisor = new GradientDivisor(configuration, communicator);
         _groupObserver = new GroupObserver(configuration.Log, trainer.Engine, logger);
         _selection = new ModelSelection(configuration);
@@ -71,10 +74,12 @@ public sealed partial class TrainingRun : IDisposable
     /// <param name="communicator">The ranks; not disposed by the run.</param>
     /// <param name="logger">Where warnings and details go.</param>
     /// <param name="maxIterations">Ends the run early, with the schedules the configuration gives it. Null: it runs to its end.</param>
+    /// <param name="diagnoses">Whether, in a single process, the first loss or gradient that is not finite is traced to the operator it comes
+    /// from: its micro-batch is run again with every value as an output.</param>
     /// <exception cref="RankMismatchException">Ranks have different configurations or models.</exception>
     /// <exception cref="PeerFailedException">Another rank failed; it says why.</exception>
     public static TrainingRun Open(
-        TrainingConfiguration configuration, ICommunicator communicator, ILogger logger, long? maxIterations = null)
+        TrainingConfiguration configuration, ICommunicator communicator, ILogger logger, long? maxIterations = null, bool diagnoses = false)
     {
         ArgumentNullException.ThrowIfNull(configuration);
         ArgumentNullException.ThrowIfNull(communicator);
@@ -95,7 +100,7 @@ public sealed partial class TrainingRun : IDisposable
             RankAgreement.RequireEqual(
                 communicator, "The execution providers", materials.Provider.Kind.ToString(), "name one in execution.provider that works on every machine.");
             trainer = Trainer.Open(materials, communicator, logger);
-            run = RankAgreement.Run(communicator, () => new TrainingRun(configuration, communicator, logger, materials, trainer, maxIterations));
+            run = RankAgreement.Run(communicator, () => new TrainingRun(configuration, communicator, logger, materials, trainer, maxIterations, diagnoses));
             run.Begin(configurationHash);
             return run;
         }
@@ -237,6 +242,7 @@ public sealed partial class TrainingRun : IDisposable
         }
 
         var loss = RunMicroBatch(_iteration, first: position == 0, last: atRest);
+        _nonFinite.AfterMicroBatch(_iteration, loss);
         _meter.Add(loss);
         _divisor.Add(position, loss);
         if (atRest)

@@ -81,7 +81,7 @@ public sealed class BatchFillerTests : IDisposable
 
         Assert.Equal([1, 2], Fill<int>(filler, 0));
         Assert.Equal(
-            $"{_folder}/x.npy: element [1, 1] (sample 1) is 2147483648, which does not fit into Int32; correct the data.",
+            $"{_folder}/x.npy: element [1, 1] (sample 1 of data.train.fields.x) is 2147483648, which does not fit into Int32; correct the data.",
             Assert.Throws<DataException>(() => Fill<int>(filler, 1)).Message);
     }
 
@@ -106,7 +106,7 @@ public sealed class BatchFillerTests : IDisposable
 
         var message = Assert.Throws<DataException>(() => Fill<float>(filler, 0, 1)).Message;
 
-        Assert.Equal($"{_folder}/x.npy: element [1, 0, 1] (sample 1) {words}; correct the data.", message);
+        Assert.Equal($"{_folder}/x.npy: element [1, 0, 1] (sample 1 of data.train.fields.x) {words}; correct the data.", message);
     }
 
     [Fact]
@@ -115,7 +115,7 @@ public sealed class BatchFillerTests : IDisposable
         using var dataset = Open(("x", NpyBytes.Of<float>("<f4", "(2, 1)", 1, float.NegativeInfinity)));
         var filler = new BatchFiller(dataset, 1, [Input("x", TensorElementType.Float, 1, 1)]);
 
-        Assert.Contains("element [1, 0] (sample 1) is -Infinity", Assert.Throws<DataException>(() => Fill<float>(filler, 1)).Message, StringComparison.Ordinal);
+        Assert.Contains("element [1, 0] (sample 1 of data.train.fields.x) is -Infinity", Assert.Throws<DataException>(() => Fill<float>(filler, 1)).Message, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -128,7 +128,7 @@ public sealed class BatchFillerTests : IDisposable
 
         Assert.Equal([0, -100], Fill<long>(filler, 0));
         Assert.Equal(
-            $"{_folder}/y.npy: element [1, 1] (sample 1) is the label {label}, but the model has 3 classes (0 to 2) and model.loss.ignore_index is -100; correct the label or set ignore_index to {label}.",
+            $"{_folder}/y.npy: element [1, 1] (sample 1 of data.train.fields.y) is the label {label}, but the model has 3 classes (0 to 2) and model.loss.ignore_index is -100; correct the label or set ignore_index to {label}.",
             Assert.Throws<DataException>(() => Fill<long>(filler, 1)).Message);
     }
 

@@ -73,7 +73,7 @@ internal sealed class TinyRun : ILogger, IDisposable
         return this;
     }
 
-    public RunSummary Train()
+    public RunSummary Train(bool debug = false)
     {
         var model = new ModelProto { IrVersion = 8, Graph = _graph };
         model.OpsetImport.Add(new OperatorSetIdProto { Version = 17 });
@@ -81,7 +81,7 @@ internal sealed class TinyRun : ILogger, IDisposable
         var path = Path.Combine(Folder, "cfg.json");
         File.WriteAllText(path, _settings.ToJsonString());
         using var communicator = new SingleProcessCommunicator();
-        using var run = TrainingRun.Open(TrainingConfiguration.Load(path), communicator, this);
+        using var run = TrainingRun.Open(TrainingConfiguration.Load(path), communicator, this, diagnoses: debug);
         return run.Execute(CancellationToken.None);
     }
 

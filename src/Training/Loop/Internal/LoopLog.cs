@@ -11,6 +11,18 @@ internal static partial class LoopLog
     [LoggerMessage(EventId = 301, Level = LogLevel.Warning, Message = "The gradient of iteration {Iteration} is not finite, {Place}: the update is skipped and the parameters stay as they are.")]
     internal static partial void UpdateSkipped(ILogger logger, long iteration, string place);
 
+    [LoggerMessage(EventId = 331, Level = LogLevel.Warning, Message = "The loss of iteration {Iteration} is {Loss}: run again with --debug, in one process, to see which operator it comes from.")]
+    internal static partial void LossNotFinite(ILogger logger, long iteration, string loss);
+
+    [LoggerMessage(EventId = 332, Level = LogLevel.Warning, Message = "The loss of iteration {Iteration} is {Loss}. {Finding}")]
+    internal static partial void LossOrigin(ILogger logger, long iteration, string loss, string finding);
+
+    [LoggerMessage(EventId = 333, Level = LogLevel.Warning, Message = "The gradient of iteration {Iteration} is not finite, though its loss is. {Finding}")]
+    internal static partial void GradientOrigin(ILogger logger, long iteration, string finding);
+
+    [LoggerMessage(EventId = 334, Level = LogLevel.Warning, Message = "Every micro-batch of the update of iteration {Iteration} has finite gradients when it is run again by itself: it is their sum that exceeds float32. Lower the lr or optim_wrapper.accumulative_counts.")]
+    internal static partial void NoOrigin(ILogger logger, long iteration);
+
     [LoggerMessage(EventId = 330, Level = LogLevel.Information, Message = "groups after iteration {Iteration}: {Groups}")]
     internal static partial void GroupsMeasured(ILogger logger, long iteration, string groups);
 

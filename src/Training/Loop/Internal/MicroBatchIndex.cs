@@ -15,6 +15,9 @@ internal sealed class MicroBatchIndex : IDisposable
 
     internal MicroBatchIndex() => _tensor = OrtTensor.Wrap(_memory, 0, TensorElementType.Int64, []);
 
+    /// <summary>The memory.</summary>
+    internal OrtTensor Tensor => _tensor;
+
     internal void Set(long index) => _tensor.Span<long>()[0] = index;
 
     /// <summary>Feeds it to a graph that draws by it.</summary>

@@ -12,17 +12,19 @@ internal sealed class OptimizerSteps
     private readonly ZeroEngine _engine;
     private readonly LearningRateSchedule _schedule;
     private readonly FineTuningPhases _phases;
+    private readonly NonFiniteWatch _watch;
     private readonly ILogger _logger;
     private readonly double[] _rates;
     private readonly double[] _weightDecays;
     private int _skippedInARow;
 
-    internal OptimizerSteps(TrainingConfiguration configuration, ZeroEngine engine, LearningRateSchedule schedule, FineTuningPhases phases, ILogger logger)
+    internal OptimizerSteps(TrainingConfiguration configuration, ZeroEngine engine, LearningRateSchedule schedule, FineTuningPhases phases, NonFiniteWatch watch, ILogger logger)
     {
         _configuration = configuration;
         _engine = engine;
         _schedule = schedule;
         _phases = phases;
+        _watch = watch;
         _logger = logger;
         _rates = new double[engine.Groups.Groups.Count];
         _weightDecays = new double[_rates.Length];
@@ -93,6 +95,7 @@ internal sealed class OptimizerSteps
     private void Skip(long iteration)
     {
         Skipped++;
+        _watch.BeforeSkip(iteration);
         var places = _engine.NonFiniteGradients();
         if (_configuration.OptimWrapper.ClipGrad?.ErrorIfNonfinite == true || _skippedInARow == MostSkippedInARow)
         {

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 using OrtZero.Mpi;
 using OrtZero.Onnx;
+using OrtZero.Runtime;
 using OrtZero.Sharding;
 
 namespace OrtZero.Training.Internal;
@@ -107,6 +108,35 @@ internal sealed class Trainer : IDisposable
         Engine.Trace?.Add(TraceActivity.Run, running);
         States.Advance();
         return loss;
+    }
+
+    /// <summary>
+    /// Runs one micro-batch again to see from which operator a loss or gradient that is not finite comes; parameters must be as it found
+    /// them. Only in a single process.
+    /// </summary>
+    /// <returns>Sentences that name it; null when all is finite.</returns>
+    internal string? FindNonFinite(long iteration, int epoch, int positionInEpoch)
+    {
+        var bucket = _materials.Sampler.Indices(epoch, positionInEpoch, _samples);
+        _inputs[bucket].Fill(_samples);
+        _microBatch.Set((iteration * Engine.Communicator.Size) + Engine.Communicator.Rank);
+        var graph = _materials.Graphs[bucket];
+        var inputs = new Dictionary<string, OrtTensor>(_inputs[bucket].Tensors.Concat(States.Tensors), StringComparer.Ordinal);
+        foreach (var parameter in graph.Parameters)
+        {
+            inputs[parameter.Name] = Engine.ParameterTensor(parameter.Name);
+        }
+
+        if (graph.MicroBatchInput is { } index)
+        {
+            inputs[index] = _microBatch.Tensor;
+        }
+
+        using var search = new NonFiniteSearch(_materials.Environment, graph, inputs, name =>
+            _inputs[bucket].Tensors.ContainsKey(name) ? $"the input '{name}' (samples {string.Join(", ", _samples)} of {_materials.Train[bucket].Name}.fields.{name})"
+            : Engine.Plan.TryIndexOf(name, out _) ? $"the parameter '{name}'"
+            : $"'{name}'");
+        return search.Find();
     }
 
     public void Dispose()
