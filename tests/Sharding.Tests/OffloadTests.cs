@@ -105,6 +105,28 @@ public sealed class OffloadTests : IDisposable
         })[0];
     }
 
+    [Theory]
+    [InlineData("AdamW")]
+    [InlineData("Muon")]
+    public void Groups_are_watched_alike(string name)
+    {
+        var expected = Watch(new OptimizerJob(OptimizerCase.All[name].Settings));
+        var actual = Watch(Offloaded(name, true, true, buffers: 2, elements: 512));
+
+        Assert.Equal(expected.Measurements, actual.Measurements);
+        Assert.Equal(expected.Distances, actual.Distances);
+
+        static (GroupMeasurement[] Measurements, (double, double)[] Distances) Watch(OptimizerJob job) => ThreadCommunicator.Run(2, ranks =>
+        {
+            using var engine = job.Model.Engine(ranks, 3, 700);
+            engine.KeepStart();
+            job.Continue(engine, 0, 1);
+            job.Model.Accumulate(engine, 1, OptimizerJob.MicroBatches);
+            engine.Step(job.Model.Settings(OptimizerJob.MicroBatches) with { Measure = true });
+            return (engine.Measurements.ToArray(), engine.DistancesFromStart().ToArray());
+        })[0];
+    }
+
     [Fact]
     public void What_a_phase_does_not_train_stays_as_it_is()
     {

@@ -172,8 +172,12 @@ internal sealed class ShardedOptimizer : IDisposable
     /// <summary>Whether <see cref="Begin"/> moves the weights of a range, rather than <see cref="UpdateBucket"/>.</summary>
     public bool MovesAhead(int index) => _optimizer.MovesAhead(_settings[_ranges[index].Parameter]);
 
-    /// <summary>The weights of a range.</summary>
-    public ReadOnlySpan<float> WeightsOf(int index) => _parameters.Span(_ranges[index].FlatOffset, _ranges[index].Length);
+    /// <summary>The weights of a range, valid until those of the next are asked for.</summary>
+    public ReadOnlySpan<float> WeightsOf(int index)
+    {
+        _offloaded?.Enter(_awake[index]);
+        return Weights(index);
+    }
 
     /// <summary>The ranks that each update their own ranges; null when this rank updates everything.</summary>
     public ICommunicator? RangeOwners => _sharded ? _communicator : null;

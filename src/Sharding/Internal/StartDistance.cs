@@ -21,7 +21,11 @@ internal sealed class StartDistance : IDisposable
         _distances = new BlockSums(engine.Plan, engine.Communicator, _ranges);
         for (var index = 0; index < _ranges.Length; index++)
         {
-            engine.ParameterSpan(_ranges[index].FlatOffset, _ranges[index].Length).CopyTo(Start(index));
+            var most = engine.Parameters.Stretch(_ranges[index].FlatOffset);
+            for (var from = 0; from < _ranges[index].Length; from += Math.Min(most, _ranges[index].Length - from))
+            {
+                engine.Parameters.Borrow(_ranges[index].FlatOffset + from, Math.Min(most, _ranges[index].Length - from)).CopyTo(Start(index)[from..]);
+            }
         }
     }
 
@@ -32,16 +36,11 @@ internal sealed class StartDistance : IDisposable
     {
         for (var index = 0; index < _ranges.Length; index++)
         {
-            ReadOnlySpan<float> start = Start(index);
-            ReadOnlySpan<float> now = _engine.ParameterSpan(_ranges[index].FlatOffset, _ranges[index].Length);
-            var lengths = _lengths.Own(index);
-            var distances = _distances.Own(index);
-            for (var block = 0; block < lengths.Length; block++)
+            // Parameters that are in a file are borrowed bit by bit, a number of whole blocks each.
+            var most = _engine.Parameters.Stretch(_ranges[index].FlatOffset);
+            for (var from = 0; from < _ranges[index].Length; from += Math.Min(most, _ranges[index].Length - from))
             {
-                var first = block * PartitionPlan.BlockElements;
-                var count = Math.Min(PartitionPlan.BlockElements, now.Length - first);
-                lengths[block] = VectorMath.SumOfSquares(start.Slice(first, count));
-                distances[block] = VectorMath.SumOfSquaredDifferences(now.Slice(first, count), start.Slice(first, count));
+                Measure(index, from, _engine.Parameters.Borrow(_ranges[index].FlatOffset + from, Math.Min(most, _ranges[index].Length - from)));
             }
         }
 
@@ -59,6 +58,18 @@ internal sealed class StartDistance : IDisposable
     }
 
     public void Dispose() => _start.Dispose();
+
+    private void Measure(int index, int from, ReadOnlySpan<float> now)
+    {
+        ReadOnlySpan<float> start = Start(index)[from..];
+        var block = from / PartitionPlan.BlockElements;
+        for (var first = 0; first < now.Length; first += PartitionPlan.BlockElements, block++)
+        {
+            var count = Math.Min(PartitionPlan.BlockElements, now.Length - first);
+            _lengths.Own(index)[block] = VectorMath.SumOfSquares(start.Slice(first, count));
+            _distances.Own(index)[block] = VectorMath.SumOfSquaredDifferences(now.Slice(first, count), start.Slice(first, count));
+        }
+    }
 
     private Span<float> Start(int index) => _start.Span<float>(_ranges[index].ShardOffset, _ranges[index].Length);
 }
