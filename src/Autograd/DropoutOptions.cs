@@ -15,4 +15,7 @@ public sealed record DropoutOptions
 
     /// <summary>The probability of an element to be dropped, at least 0 and less than 1. <c>null</c> (default): each node's own.</summary>
     public double? Rate { get; init; }
+
+    /// <summary>The names of Dropout nodes that drop at their own ratio whatever <see cref="IsOn"/> and <see cref="Rate"/> say. Default: none.</summary>
+    public IReadOnlyCollection<string> Own { get; init; } = [];
 }

@@ -52,8 +52,9 @@ internal sealed class DropoutPass
 
     private void Rewrite(NodeProto node, Func<string, TensorProto?> constant, ValueTable? values, NodeProto? loop, int ordinal)
     {
-        var isOn = _options.IsOn ?? (Number(node, 2, constant, "training mode") ?? 0) != 0;
-        var ratio = isOn ? _options.Rate ?? Number(node, 1, constant, "ratio") ?? 0.5 : 0;
+        var isOwn = _options.Own.Contains(node.Name);
+        var isOn = isOwn || (_options.IsOn ?? (Number(node, 2, constant, "training mode") ?? 0) != 0);
+        var ratio = isOn ? (isOwn ? null : _options.Rate) ?? Number(node, 1, constant, "ratio") ?? 0.5 : 0;
         if (ratio == 0)
         {
             // Without its ratio and training mode it passes everything.

@@ -27,5 +27,11 @@ public sealed class ImportReport
     /// <summary>What was renamed, untied, kept tied or taken for a constant: single sentences for the user.</summary>
     public IReadOnlyList<string> Messages { get; }
 
+    /// <summary>The report with parameters that were added to the imported model, and a sentence about them.</summary>
+    /// <param name="added">The added initializers.</param>
+    /// <param name="message">The sentence.</param>
+    public ImportReport With(IEnumerable<ImportedParameter> added, string message) =>
+        new([.. Parameters, .. added], [.. Messages, message]) { FoldedTies = FoldedTies };
+
     internal IReadOnlyList<FoldedTie> FoldedTies { get; init; } = [];
 }

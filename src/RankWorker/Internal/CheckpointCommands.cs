@@ -34,9 +34,12 @@ internal static class CheckpointCommands
         var model = new Option<string?>("--model") { Description = "The model that was trained, where it is not where it was." };
         var official = new Option<string?>("--official") { Description = "Writes an official ONNX Runtime training checkpoint to this file." };
         var artifacts = new Option<string?>("--artifacts") { Description = "With --official: the folder of the artifacts that were trained, for their frozen parameters." };
-        var command = new Command("export", "Writes the parameters of a checkpoint to other formats.") { path, onnx, safetensors, official, model, artifacts };
-        command.SetAction(result => Failures.Guard(verbose: false, () => Export(
-            result.GetRequiredValue(path), result.GetValue(onnx), result.GetValue(safetensors), result.GetValue(model), result.GetValue(official), result.GetValue(artifacts))));
+        var adapter = new Option<string?>("--adapter") { Description = "Writes the adapters of model.lora to this folder as PEFT does: adapter_model.safetensors and adapter_config.json." };
+        var trained = new Option<bool>("--no-average") { Description = "Writes the weights that training goes on with where there is a moving average of them (ema)." };
+        var command = new Command("export", "Writes the parameters of a checkpoint to other formats.") { path, onnx, safetensors, official, adapter, model, artifacts, trained };
+        command.SetAction(result => Failures.Guard(verbose: false, () => Export(result.GetRequiredValue(path), new ExportTargets(
+            result.GetValue(onnx), result.GetValue(safetensors), result.GetValue(official), result.GetValue(adapter), result.GetValue(model),
+            result.GetValue(artifacts), !result.GetValue(trained)))));
         return command;
     }
 
@@ -71,35 +74,46 @@ internal static class CheckpointCommands
         return ExitCodes.Done;
     }
 
-    private static int Export(string path, string? onnx, string? safetensors, string? model, string? official, string? artifacts)
+    private static int Export(string path, ExportTargets targets)
     {
-        if (onnx is null && safetensors is null && official is null)
+        var (onnx, safetensors, official, adapter, model, artifacts, average) = targets;
+        if (onnx is null && safetensors is null && official is null && adapter is null)
         {
-            throw new ConfigurationException(["export writes nothing without --onnx FILE, --safetensors FILE or --official FILE: add one of them."]);
+            throw new ConfigurationException(["export writes nothing without --onnx FILE, --safetensors FILE, --official FILE or --adapter FOLDER: add one of them."]);
         }
 
         using var reader = CheckpointReader.Open(path);
         reader.Verify();
         if (safetensors is not null)
         {
-            reader.WriteSafetensors(safetensors);
+            CheckpointExport.WriteSafetensors(reader, model, safetensors, average);
             Line($"wrote {safetensors}");
         }
 
         if (official is not null)
         {
-            OfficialExport.Write(reader, artifacts, official);
+            OfficialExport.Write(reader, artifacts, official, average);
             Line($"wrote {official}");
         }
 
         if (onnx is not null)
         {
-            CheckpointExport.WriteModel(reader, model, onnx);
+            CheckpointExport.WriteModel(reader, model, onnx, average);
             Line($"wrote {onnx}");
+        }
+
+        if (adapter is not null)
+        {
+            CheckpointExport.WriteAdapter(reader, adapter, average);
+            Line($"wrote {adapter}");
         }
 
         return ExitCodes.Done;
     }
+
+    /// <summary>What is written, and from what.</summary>
+    private sealed record ExportTargets(
+        string? Onnx, string? Safetensors, string? Official, string? Adapter, string? Model, string? Artifacts, bool Average);
 
     private static void Line(FormattableString text) => Console.Out.WriteLine(text.ToString(CultureInfo.InvariantCulture));
 }

@@ -3,6 +3,7 @@ using OrtZero.Autograd;
 using OrtZero.Onnx;
 using OrtZero.Onnx.Protobuf;
 using OrtZero.Sharding;
+using OrtZero.Training;
 
 namespace OrtZero.RankWorker.Internal;
 
@@ -14,14 +15,15 @@ internal static class OfficialExport
     /// <param name="reader">What to write.</param>
     /// <param name="artifacts">The artifacts that were trained: their frozen parameters and properties go along. Null: there are none.</param>
     /// <param name="path">The file.</param>
-    internal static void Write(CheckpointReader reader, string? artifacts, string path)
+    /// <param name="average">Whether the moving average of the parameters is written where there is one.</param>
+    internal static void Write(CheckpointReader reader, string? artifacts, string path, bool average)
     {
         var before = artifacts is null ? new OfficialCheckpoint() : OfficialArtifacts.Load(artifacts).Checkpoint;
         var parameters = reader.Manifest.Parameters;
 
         // A parameter that cfg.json froze is not in the checkpoint and has the value that it had.
         var values = parameters.ToDictionary(
-            parameter => parameter.Name, parameter => TensorFactory.FromSingles(parameter.Name, parameter.Shape, reader.ReadParameter(parameter.Name)), StringComparer.Ordinal);
+            parameter => parameter.Name, parameter => TensorFactory.FromSingles(parameter.Name, parameter.Shape, CheckpointExport.Weights(reader, parameter.Name, average)), StringComparer.Ordinal);
         var checkpoint = before with
         {
             Trainable = before.Trainable.Count == 0

@@ -69,6 +69,7 @@ internal static class PlanCommand
             Elements = forecast.Prepared.Groups.Parameters.Sum(Elements),
             TrainableTensors = forecast.Prepared.Trainable.Count,
             TrainableElements = Trainable(forecast).Sum(Elements),
+            FrozenBytes = FrozenBytes(forecast),
         },
         Groups = Trainable(forecast).GroupBy(parameter => parameter.Group).Select(group => new
         {
@@ -117,7 +118,8 @@ internal static class PlanCommand
         }
 
         console.Write(groups);
-        console.WriteLine($"Bytes on each of {forecast.WorldSize} ranks; activations are estimated, and the process itself comes on top.");
+        var others = FrozenBytes(forecast) is > 0 and var frozen ? $"itself and {Number(frozen)} bytes of frozen parameters come" : "itself comes";
+        console.WriteLine($"Bytes on each of {forecast.WorldSize} ranks; activations are estimated, and the process {others} on top.");
         var average = forecast.Stages[0].ModelState.Average > 0;
         var table = Table(["stage", "parameters", "gradients", "optimizer", .. average ? ["average"] : (string[])[], "buffers", "activations", "total", "sent per update", .. available is null ? (string[])[] : ["fits"]]);
         foreach (var stage in forecast.Stages)
@@ -147,6 +149,9 @@ internal static class PlanCommand
 
     private static IEnumerable<ParameterSettings> Trainable(TrainingForecast forecast) =>
         forecast.Prepared.Groups.Parameters.Where(parameter => !parameter.Frozen);
+
+    private static long FrozenBytes(TrainingForecast forecast) =>
+        forecast.Prepared.Groups.Parameters.Where(parameter => parameter.Frozen).Sum(Elements) * sizeof(float);
 
     private static long Elements(ParameterSettings parameter) => parameter.Shape.Aggregate(1L, (count, length) => count * length);
 

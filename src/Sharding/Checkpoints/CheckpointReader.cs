@@ -86,8 +86,9 @@ public sealed class CheckpointReader : IDisposable
     /// <summary>Writes every parameter whole to one safetensors file, a stretch at a time.</summary>
     /// <remarks>With the metadata <c>format: pt</c>, without which Hugging Face's transformers refuse a file.</remarks>
     /// <param name="path">The file; it appears complete or not at all.</param>
+    /// <param name="average">Whether the moving average is written where the checkpoint has one.</param>
     /// <exception cref="CheckpointException">The checkpoint does not hold all of a parameter.</exception>
-    public void WriteSafetensors(string path)
+    public void WriteSafetensors(string path, bool average = true)
     {
         const int Chunk = 1 << 20;
         var values = new float[Chunk];
@@ -102,7 +103,7 @@ public sealed class CheckpointReader : IDisposable
                     for (var position = 0L; position < length; position += Chunk)
                     {
                         var part = values.AsSpan(0, (int)Math.Min(Chunk, length - position));
-                        Read(Manifest.AverageUpdates is null ? CheckpointContent.Parameters : CheckpointContent.Average, parameter.Name, position, part);
+                        Read(Manifest.AverageUpdates is null || !average ? CheckpointContent.Parameters : CheckpointContent.Average, parameter.Name, position, part);
                         stream.Write(MemoryMarshal.AsBytes(part));
                     }
                 });

@@ -35,6 +35,9 @@ public sealed record ParameterDescription(string Name, long[] Shape, ParameterKi
     /// </summary>
     public IReadOnlyList<string> Feeds { get; init; } = [];
 
+    /// <summary>Why it is not trained, whatever the patterns of model.frozen say: one sentence. Null: it is, if they let it.</summary>
+    public string? FrozenReason { get; init; }
+
     /// <summary>The use in the graph that <see cref="Kind"/> was concluded from; empty if unknown.</summary>
     public string Evidence { get; init; } = "";
 

@@ -104,6 +104,7 @@ public sealed class ParameterGroupTable
         List<FreezePattern> frozenPatterns)
     {
         var pattern = frozenPatterns.Find(pattern => pattern.Matches(parameter.Name));
+        var frozen = parameter.FrozenReason ?? (pattern is null ? null : $"Frozen by the pattern '{pattern}'.");
         var rule = resolver.Resolve(parameter);
         var custom = rule.Custom;
         return new ParameterSettings
@@ -111,16 +112,16 @@ public sealed class ParameterGroupTable
             Name = parameter.Name,
             Shape = parameter.Shape,
             Kind = parameter.Kind,
-            Group = pattern is null ? names.NameOf(rule) : GroupNames.Frozen,
-            LearningRate = pattern is null ? rule.LearningRate : 0,
-            WeightDecay = pattern is null ? rule.WeightDecay : 0,
+            Group = frozen is null ? names.NameOf(rule) : GroupNames.Frozen,
+            LearningRate = frozen is null ? rule.LearningRate : 0,
+            WeightDecay = frozen is null ? rule.WeightDecay : 0,
             Beta1 = custom?.Beta1 ?? optimizer.Beta1,
             Beta2 = custom?.Beta2 ?? optimizer.Beta2,
             Epsilon = custom?.Epsilon ?? optimizer.Epsilon,
             Momentum = custom?.Momentum ?? optimizer.Momentum,
             UseMuon = custom?.UseMuon ?? true,
-            Frozen = pattern is not null,
-            Reason = pattern is null ? rule.Reason : $"Frozen by the pattern '{pattern}'.",
+            Frozen = frozen is not null,
+            Reason = frozen ?? rule.Reason,
         };
     }
 

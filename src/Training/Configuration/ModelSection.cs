@@ -33,6 +33,11 @@ public sealed record ModelSection
     [Limits(AtLeast = 0, Below = 1)]
     public DropoutChoice? Dropout { get; init; }
 
+    /// <summary>
+    /// Low-rank adapters that are trained in the place of the model's own weights and merged into them where the model is exported. Null: none.
+    /// </summary>
+    public LoraSection? Lora { get; init; }
+
     /// <summary>The loss, or a list of losses whose sum is minimized, each times its weight. Required unless artifacts is given.</summary>
     [FromArtifacts]
     public required IReadOnlyList<LossSection> Loss { get; init; }

@@ -13,18 +13,24 @@ namespace OrtZero.Training;
 /// </summary>
 public sealed class PreparedModel
 {
-    private PreparedModel(OnnxModel model, ImportReport import, ParameterGroupTable groups, string fileHash, OfficialArtifacts? artifacts)
+    private PreparedModel(
+        OnnxModel model, ImportReport import, ParameterGroupTable groups, string fileHash, OfficialArtifacts? artifacts, LowRankAdaptation? adaptation)
     {
         Artifacts = artifacts;
-        Model = model;
+        Adaptation = adaptation;
+        Base = model;
+        Model = adaptation?.Model ?? model;
         Import = import;
         Groups = groups;
         FileHash = fileHash;
         Trainable = [.. groups.Parameters.Where(parameter => !parameter.Frozen).Select(parameter => parameter.Name)];
     }
 
-    /// <summary>The model with its parameters under their recovered names.</summary>
+    /// <summary>The model with its parameters under their recovered names, and with the adapters of <c>model.lora</c>.</summary>
     public OnnxModel Model { get; }
+
+    /// <summary>The model without adapters; <see cref="Model"/> where there are none.</summary>
+    public OnnxModel Base { get; }
 
     /// <summary>The official training artifacts the model is from, or null.</summary>
     public OfficialArtifacts? Artifacts { get; }
@@ -41,7 +47,10 @@ public sealed class PreparedModel
     /// <summary>The names of the parameters that are trained, in model order.</summary>
     public IReadOnlyList<string> Trainable { get; }
 
-    /// <summary>Reads and cleans up the model, and resolves its parameter groups.</summary>
+    /// <summary>The adapters of <c>model.lora</c>. Null: there are none.</summary>
+    internal LowRankAdaptation? Adaptation { get; }
+
+    /// <summary>Reads and cleans up the model, puts adapters into it, and resolves its parameter groups.</summary>
     /// <exception cref="OnnxFormatException">The file is not a model that can be trained.</exception>
     /// <exception cref="ParameterGroupException">The settings cannot be applied to its parameters.</exception>
     /// <exception cref="ConfigurationException">The loss names an output the model does not have.</exception>
@@ -63,15 +72,18 @@ public sealed class PreparedModel
             throw new OnnxFormatException($"{path} has no float32 parameters among its initializers, so there is nothing to train.");
         }
 
+        var hash = artifacts is null ? Hash(path) : Hash(artifacts);
+        var adaptation = LowRankAdaptation.Of(configuration, model, import, hash);
+        var parameters = ParameterDescription.Describe(model, names);
         var groups = ParameterGroupTable.Resolve(
-            ParameterDescription.Describe(model, names),
+            adaptation?.Describe(parameters) ?? parameters,
             SettingsMapping.Optimizer(configuration.OptimWrapper.Optimizer),
             SettingsMapping.Paramwise(configuration.OptimWrapper.ParamwiseCfg),
             configuration.Model.Frozen);
-        return new PreparedModel(model, import, groups, artifacts is null ? Hash(path) : Hash(artifacts), artifacts);
+        return new PreparedModel(model, adaptation?.Report(import, groups) ?? import, groups, hash, artifacts, adaptation);
     }
 
-    private static string Hash(string path)
+    internal static string Hash(string path)
     {
         using var file = File.OpenRead(path);
         return Convert.ToHexStringLower(SHA256.HashData(file));

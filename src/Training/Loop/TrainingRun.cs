@@ -59,7 +59,7 @@ public sealed partial class TrainingRun : IDisposable
         _divisor = new GradientDivisor(configuration, communicator);
         _groupObserver = new GroupObserver(configuration.Log, trainer.Engine, logger);
         _selection = new ModelSelection(configuration);
-        _checkpoints = new RunCheckpoints(configuration, trainer.Engine, trainer.States, _selection, logger);
+        _checkpoints = new RunCheckpoints(configuration, trainer.Engine, trainer.States, _selection, logger) { Adapters = materials.Prepared.Adaptation?.State };
         _meter = new IntervalMeter(communicator, configuration.MicroBatchSize);
     }
 

@@ -24,6 +24,7 @@ internal sealed class ConfigurationRules(ConfigurationNode root, ConfigurationPr
         CheckZero(configuration.ZeroOptimization, configuration.Randomness);
         CheckFolders(configuration);
         CheckFrozen(configuration.Model?.Frozen);
+        LoraRules.Check(configuration.Model, Report);
         CheckRecompute(configuration.Graph?.Recompute);
         CheckSample(configuration.Evaluation.Sample, configuration.Data?.Val?.Fields);
         if (configuration.Coordinator is { Port: not 0, Address.IsEmbedded: false })

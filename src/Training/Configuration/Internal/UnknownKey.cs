@@ -22,6 +22,9 @@ internal static class UnknownKey
         ["layer_decay_rate"] = "optim_wrapper.paramwise_cfg.layer_decay.rate",
         ["train_dataloader"] = "data.train",
         ["val_dataloader"] = "data.val",
+        ["rank"] = "model.lora.r",
+        ["alpha"] = "model.lora.lora_alpha",
+        ["targets"] = "model.lora.target_modules",
         ["resume_from"] = "checkpoint.resume",
     };
 

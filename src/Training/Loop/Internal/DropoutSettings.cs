@@ -1,5 +1,4 @@
 using OrtZero.Autograd;
-using OrtZero.Onnx;
 using OrtZero.Onnx.Protobuf;
 
 namespace OrtZero.Training.Internal;
@@ -9,11 +8,11 @@ internal static class DropoutSettings
 {
     /// <summary>The options, after a check that there is something to switch on.</summary>
     /// <exception cref="ConfigurationException">The model has no Dropout.</exception>
-    internal static DropoutOptions Of(TrainingConfiguration configuration, OnnxModel model)
+    internal static DropoutOptions Of(TrainingConfiguration configuration, PreparedModel prepared)
     {
         var choice = configuration.Model.Dropout;
-        return choice is not { IsOn: true } || choice.Rate == 0 || HasDropout(model.Graph)
-            ? new DropoutOptions { Seed = configuration.Randomness.Seed, IsOn = choice?.IsOn, Rate = choice?.Rate }
+        return choice is not { IsOn: true } || choice.Rate == 0 || HasDropout(prepared.Base.Graph)
+            ? new DropoutOptions { Seed = configuration.Randomness.Seed, IsOn = choice?.IsOn, Rate = choice?.Rate, Own = prepared.Adaptation?.Dropouts ?? [] }
             : throw new ConfigurationException(
                 [$"{configuration.Path}: model.dropout switches dropouts on, but {configuration.Model.Path} has no Dropout node: export it in training mode, which keeps them, or leave the key out."]);
     }

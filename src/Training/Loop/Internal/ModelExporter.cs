@@ -41,11 +41,19 @@ internal static class ModelExporter
 
     internal static void Save(PreparedModel prepared, ZeroEngine engine, IReadOnlyDictionary<string, float[]> states, string path)
     {
-        var model = prepared.Model.Clone();
+        var model = prepared.Base.Clone();
         foreach (var name in prepared.Trainable)
         {
-            var initializer = model.Graph.FindInitializer(name)!;
-            model.Graph.SetInitializer(TensorFactory.FromSingles(name, initializer.Shape(), engine.Parameter(name)));
+            if (model.Graph.FindInitializer(name) is { } initializer)
+            {
+                model.Graph.SetInitializer(TensorFactory.FromSingles(name, initializer.Shape(), engine.Parameter(name)));
+            }
+        }
+
+        if (prepared.Adaptation is { } adaptation)
+        {
+            var trained = prepared.Trainable.ToHashSet(StringComparer.Ordinal);
+            LowRankAdaptation.Merge(model, adaptation.State, name => trained.Contains(name) ? engine.Parameter(name).ToArray() : null);
         }
 
         SetStates(model, states);

@@ -33,6 +33,9 @@ internal sealed class RunCheckpoints : IDisposable
         _writer = new CheckpointWriter(engine, _folder) { Copies = !_waits, Published = Prune };
     }
 
+    /// <summary>The low-rank adapters that are trained. Null: there are none.</summary>
+    internal AdapterState? Adapters { get; init; }
+
     /// <summary>The newest checkpoint of this run that is on the disk, or the one it was resumed from. Null: there is none.</summary>
     internal string? Newest { get; private set; }
 
@@ -78,6 +81,11 @@ internal sealed class RunCheckpoints : IDisposable
         var state = RankAgreement.Run(_engine.Communicator, () =>
         {
             var state = RunState.Parse(found, manifest.RunState);
+            if (Adapters is not null)
+            {
+                state.Adapters?.RequireBase(found, _configuration.Model.Path, Adapters.BaseHash);
+            }
+
             _states.Load(found, state.States);
             _savedAt = state.IterationFor(found, _engine.Communicator.Size, _configuration.MicroBatchSize);
             return state;
@@ -200,6 +208,7 @@ internal sealed class RunCheckpoints : IDisposable
         return new RunState(iteration, _engine.Communicator.Size, _configuration.MicroBatchSize, _configuration.Model.Path, schedule)
         {
             States = _states.Values(),
+            Adapters = Adapters,
             Settings = SettingsSnapshot.Of(_configuration),
             SamplesPerUpdate = SamplesPerUpdate,
             Selection = _selection.State,

@@ -30,6 +30,9 @@ internal sealed record RunState(long Iteration, int WorldSize, int MicroBatchSiz
     /// <summary>The best models and how long there was no better one, where that is looked for.</summary>
     public SelectionState? Selection { get; init; }
 
+    /// <summary>The low-rank adapters that are trained in the place of the model's own weights. Null: there are none.</summary>
+    public AdapterState? Adapters { get; init; }
+
     /// <summary>Whether the validation that is due after the iteration has not been done.</summary>
     public bool ValidationDue { get; init; }
 
