@@ -1,3 +1,6 @@
+using OrtZero.Autograd;
+using OrtZero.Onnx;
+
 namespace OrtZero.EndToEnd;
 
 /// <summary>What validations decide, and the average they may be of, on ranks and across a stop.</summary>
@@ -17,9 +20,16 @@ public sealed class ModelSelectionTests
         ProgramRun.Train(1, resumed.Configuration, "--resume", "auto", "--set", "optim_wrapper.accumulative_counts=4", "--set", "zero_optimization.stage=1");
         Assert.Equal(File.ReadAllBytes(alone.TrainedModel), File.ReadAllBytes(resumed.TrainedModel));
 
-        var exported = alone.PathOf("exported.onnx");
-        ProgramRun.Train(1, "export", alone.Summary.GetProperty("checkpoint_path").GetString()!, "--onnx", exported);
+        var (exported, official) = (alone.PathOf("exported.onnx"), alone.PathOf("official"));
+        var checkpoint = alone.Summary.GetProperty("checkpoint_path").GetString()!;
+        ProgramRun.Train(1, "export", checkpoint, "--onnx", exported, "--official", official);
         Assert.Equal(File.ReadAllBytes(alone.TrainedModel), File.ReadAllBytes(exported));
+        var averages = Job.ReadParameters(exported);
+        Assert.All(OfficialCheckpoint.Load(official).Trainable, tensor => Assert.Equal(averages[tensor.Name], tensor.ToSingles()));
+        ProgramRun.Train(1, "export", checkpoint, "--onnx", exported, "--official", official, "--no-average");
+        var weights = Job.ReadParameters(exported);
+        Assert.All(OfficialCheckpoint.Load(official).Trainable, tensor => Assert.Equal(weights[tensor.Name], tensor.ToSingles()));
+        Assert.NotEqual(averages["projector.0.weight"], weights["projector.0.weight"]);
         using var plain = AverageJob(1, 0).With("ema", "null");
         ProgramRun.Train(1, plain.Configuration);
         Assert.NotEqual(plain.Validations[^1].GetProperty("loss").GetDouble(), alone.Validations[^1].GetProperty("loss").GetDouble());

@@ -106,6 +106,23 @@ public sealed class ImportedConfigurationTests : IDisposable
     }
 
     [Fact]
+    public void XTuners_adapters_are_taken_over()
+    {
+        var (configuration, notes) = Import("""
+            { "optim_wrapper": { "optimizer": { "type": "AdamW", "lr": 2e-4 } },
+              "model": { "type": "xtuner.model.SupervisedFinetune", "lora": {
+                "type": "peft.LoraConfig", "r": 64, "lora_alpha": 16, "lora_dropout": 0.1, "bias": "none", "task_type": "CAUSAL_LM",
+                "target_modules": "all-linear", "init_lora_weights": "gaussian" } } }
+            """);
+
+        var lora = configuration.Model.Lora!;
+        Assert.Equal((64, 16.0, 0.1, LoraBias.None, "CAUSAL_LM"), (lora.R, lora.LoraAlpha, lora.LoraDropout, lora.Bias, lora.TaskType));
+        Assert.Equal(["all-linear"], lora.TargetModules);
+        Assert.Contains(notes, note => note.StartsWith("model.lora.init_lora_weights is not a known key", StringComparison.Ordinal));
+        Assert.Contains("model.type has no counterpart and was left out.", notes);
+    }
+
+    [Fact]
     public void Entries_of_a_list_that_do_not_fit_go_and_the_others_stay()
     {
         var (configuration, notes) = Import("""

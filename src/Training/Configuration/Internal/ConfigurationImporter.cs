@@ -84,11 +84,14 @@ internal static class ConfigurationImporter
             new ConfigurationRules(root, problems).Check(bound with { WorkDir = Path.GetTempPath() });
 
             // One at a time: what is left out of a list moves what comes after it.
-            var next = problems.All.Where(problem => problem.Path.Length > 0 && problem.Path.Split('.')[0] is not ("model" or "data"));
+            var next = problems.All.Where(problem => problem.Path.Length > 0 && IsOurs(problem.Path));
             if (!next.Any(problem => draft.LeaveOut(problem.Path, problem.Sentence[(problem.Sentence.IndexOf(": ", StringComparison.Ordinal) + 2)..])))
             {
                 return;
             }
         }
     }
+
+    // Model and data hold placeholders but for the adapters.
+    private static bool IsOurs(string path) => path.Split('.') is not ["model" or "data", ..] or ["model", "lora", _, ..];
 }

@@ -30,6 +30,9 @@ internal static class EngineImport
                     copy.Remove("type");
                     draft.Root[key] = copy;
                     break;
+                case "model" when value is JsonObject model && model["lora"] is JsonObject:
+                    ReadModel(model, draft);
+                    break;
                 case "train_dataloader" when value is JsonObject loader:
                     ReadLoader(loader, draft);
                     break;
@@ -87,6 +90,27 @@ internal static class EngineImport
             }
 
             rules.Remove("num_layers");
+        }
+    }
+
+    // XTuner's adapters are PEFT's, whose names cfg.json has taken over.
+    private static void ReadModel(JsonObject model, ImportDraft draft)
+    {
+        foreach (var (key, value) in model)
+        {
+            if (key == "lora" && value is JsonObject lora)
+            {
+                draft.Lora = (JsonObject)lora.DeepClone();
+                ShortenType(draft.Lora);
+                if (draft.Lora["target_modules"] is JsonValue only)
+                {
+                    draft.Lora["target_modules"] = new JsonArray(only.ToString() == "all-linear" ? "all-linear" : $"regex:^(?:{only})$");
+                }
+            }
+            else
+            {
+                draft.HasNoCounterpart($"model.{key}");
+            }
         }
     }
 

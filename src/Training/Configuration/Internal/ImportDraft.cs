@@ -10,6 +10,9 @@ internal sealed class ImportDraft
 
     public JsonObject Root { get; } = [];
 
+    /// <summary>The adapters of the other trainer's model. Null: it has none.</summary>
+    public JsonObject? Lora { get; set; }
+
     public IReadOnlyList<string> Notes => _notes;
 
     /// <summary>The optimizer's section, made when first asked for.</summary>
@@ -86,6 +89,11 @@ internal sealed class ImportDraft
         Root["model"] = JsonNode.Parse("""
             { "path": "PLACEHOLDER-model.onnx", "loss": { "type": "cross_entropy", "output": "PLACEHOLDER-logits", "labels": "labels" } }
             """);
+        if (Lora is not null)
+        {
+            Root["model"]!["lora"] = Lora;
+        }
+
         Root["data"] = JsonNode.Parse("""
             { "train": { "fields": { "input_ids": "PLACEHOLDER-train.npz:input_ids", "labels": "PLACEHOLDER-train.npz:labels" }, "shuffle": true } }
             """);
