@@ -16,11 +16,12 @@ internal sealed partial class FaultDrill(int kills, int seed, Action<string> say
     private const int MicroBatchesPerUpdate = 8;
     private const int UpdatesPerEpoch = 20;
     private const int UpdatesBetweenCheckpoints = 2;
+    private const string LoadBegins = ", if there is a checkpoint.";
     private static readonly TimeSpan s_limit = TimeSpan.FromMinutes(2);
 
     private readonly Random _random = new(seed);
     private readonly List<Kill> _done = [];
-    private TimeSpan _start = TimeSpan.FromSeconds(1);
+    private TimeSpan _load = TimeSpan.FromMilliseconds(100);
 
     /// <summary>What was killed and when.</summary>
     public IReadOnlyList<Kill> Kills => _done;
@@ -40,6 +41,9 @@ internal sealed partial class FaultDrill(int kills, int seed, Action<string> say
         say("kill  when           ranks  stage  victim  resumed at  reached  left incomplete  checkpoints  exit code");
         var phases = Enumerable.Range(0, kills).Select(index => (KillPhase)(index % 3)).ToArray();
         _random.Shuffle(phases);
+        // The first life has nothing to load yet.
+        var first = Array.FindIndex(phases, phase => phase != KillPhase.Resume);
+        (phases[0], phases[first]) = (phases[first], phases[0]);
         var ranks = 2;
         for (var number = 1; number <= kills; number++)
         {
@@ -83,17 +87,19 @@ internal sealed partial class FaultDrill(int kills, int seed, Action<string> say
         var before = LastUpdate(job, ranks);
         // A share of the whole for every kill, wherever in its share; then it does not matter how fast the machine is.
         var target = Epochs * UpdatesPerEpoch * (number - 1 + 0.1 + (0.8 * _random.NextDouble())) / (kills + 1);
-        var clock = Stopwatch.StartNew();
         using var run = ProgramRun.RankWorker(ranks, [job.Configuration, "--resume", "auto", "--verbose"]);
-        Wait(run, () => run.Ranks().Count == ranks, spin: false);
+        Wait(run, () => run.Output.Contains(LoadBegins, StringComparison.Ordinal), spin: true);
+        var clock = Stopwatch.StartNew();
         if (phase == KillPhase.Resume)
         {
-            Thread.Sleep(_start * _random.NextDouble());
+            // Most within the time a load takes, some soon after it.
+            Thread.Sleep(_load * (1.5 * _random.NextDouble()));
         }
         else
         {
+            Wait(run, () => run.Output.Contains("Resumed ", StringComparison.Ordinal) || run.Output.Contains(" iter ", StringComparison.Ordinal), spin: true);
+            _load = ResumedAt().IsMatch(run.Output) ? clock.Elapsed : _load;
             Wait(run, () => run.Output.Contains(" iter ", StringComparison.Ordinal), spin: false);
-            _start = clock.Elapsed;
             Wait(run, () => LastUpdate(job, ranks) is { } update && update >= target, spin: false);
             if (phase == KillPhase.Checkpointing)
             {
@@ -113,7 +119,7 @@ internal sealed partial class FaultDrill(int kills, int seed, Action<string> say
         var resumed = ResumedAt().Match(run.Output);
         var reached = LastUpdate(job, ranks);
         return new Kill(
-            number, phase, ranks, stage, victim,
+            number, phase, ranks, stage, victim, run.Output.Contains(LoadBegins, StringComparison.Ordinal),
             resumed.Success ? double.Parse(resumed.Groups[1].ValueSpan, CultureInfo.InvariantCulture) * ranks / MicroBatchesPerUpdate : null,
             reached == before ? null : reached, Incomplete(job), CheckAll(job), code);
     }
@@ -206,7 +212,7 @@ internal sealed partial class FaultDrill(int kills, int seed, Action<string> say
 
     private static string Row(Kill kill) => string.Create(
         CultureInfo.InvariantCulture,
-        $"{kill.Number,4}  {kill.Phase,-13}  {kill.Ranks,5}  {kill.Stage,5}  {kill.Victim,6}  {kill.ResumedAt?.ToString("0", CultureInfo.InvariantCulture) ?? "-",10}  {kill.Reached?.ToString("0", CultureInfo.InvariantCulture) ?? "-",7}  {(kill.LeftIncomplete ? "yes" : "no"),15}  {kill.Complete,11}  {kill.ExitCode,9}");
+        $"{kill.Number,4}  {kill.Phase,-13}  {kill.Ranks,5}  {kill.Stage,5}  {kill.Victim,6}  {kill.ResumedAt?.ToString("0", CultureInfo.InvariantCulture) ?? (kill is { LoadBegan: true, Reached: null, Number: > 1 } ? "loading" : "-"),10}  {kill.Reached?.ToString("0", CultureInfo.InvariantCulture) ?? "-",7}  {(kill.LeftIncomplete ? "yes" : "no"),15}  {kill.Complete,11}  {kill.ExitCode,9}");
 
     private static string Hash(string path) => Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(path)));
 

@@ -29,6 +29,9 @@ internal static partial class LoopLog
     [LoggerMessage(EventId = 302, Level = LogLevel.Information, Message = "Resumed {Path} at iteration {Iteration}.")]
     internal static partial void Resumed(ILogger logger, string path, long iteration);
 
+    [LoggerMessage(EventId = 308, Level = LogLevel.Information, Message = "Goes on from {Path}, if there is a checkpoint.")]
+    internal static partial void Loads(ILogger logger, string path);
+
     [LoggerMessage(EventId = 303, Level = LogLevel.Information, Message = "Saved {Path}.")]
     internal static partial void Saved(ILogger logger, string path);
 

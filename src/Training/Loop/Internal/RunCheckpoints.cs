@@ -63,6 +63,11 @@ internal sealed class RunCheckpoints : IDisposable
             return 0;
         }
 
+        if (IsFirst)
+        {
+            LoopLog.Loads(_logger, choice.Path ?? _folder);
+        }
+
         var passedOver = new List<string>();
         // Every rank fails if one does; agreeing on it lets one of them say so and all end in order.
         var loaded = RankAgreement.Run(_engine.Communicator, () => choice.Path is { } path
