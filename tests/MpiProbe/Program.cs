@@ -51,6 +51,9 @@ try
         case "benchmark":
             CollectiveTimings.Run(communicator);
             break;
+        case "large":
+            LargeMessages.Run(communicator);
+            break;
         default:
             Failures.Run(communicator, mode);
             break;
