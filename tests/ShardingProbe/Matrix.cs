@@ -41,10 +41,6 @@ internal static class Matrix
         }
 
         SettingsDiffer(ranks);
-        if (ranks.Rank == 0)
-        {
-            Console.WriteLine($"ok on {ranks.Size} ranks");
-        }
     }
 
     private static IEnumerable<(string Name, TestModel Model)> Models()

@@ -5,7 +5,20 @@ var communicator = MpiEnvironment.Initialize();
 try
 {
     communicator.Timeout = TimeSpan.FromSeconds(60);
-    Matrix.Run(communicator);
+    if (args is ["optimizers"])
+    {
+        OptimizerMatrix.Run(communicator);
+    }
+    else
+    {
+        Matrix.Run(communicator);
+    }
+
+    communicator.Barrier();
+    if (communicator.Rank == 0)
+    {
+        Console.WriteLine($"ok on {communicator.Size} ranks");
+    }
 }
 catch (Exception exception)
 {
