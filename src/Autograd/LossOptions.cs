@@ -44,7 +44,8 @@ public sealed record LossOptions
 
     /// <summary>
     /// <c>true</c>: loss and gradients are sums, and <see cref="TrainingGraph.CountName"/> tells what to divide them by, so that a mean over
-    /// several micro-batches and ranks is divided once. Default: <c>false</c>, the mean over the micro-batch.
+    /// several micro-batches and ranks is divided once. Where losses are added and one of them is a sum, each is divided in the graph by a
+    /// number of its own, from <see cref="TrainingGraph.DivisorInputs"/>. Default: <c>false</c>, the mean over the micro-batch.
     /// </summary>
     public bool IsSum { get; init; }
 

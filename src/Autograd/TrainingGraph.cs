@@ -59,8 +59,14 @@ public sealed record TrainingGraph
     public long OpenAxisLimit => LabelSparsity.Select(report => report.Rows + 1).DefaultIfEmpty(0).Max();
 
     /// <summary>
-    /// With <see cref="LossOptions.IsSum"/> the graph output, a scalar, that holds what loss and gradients are to be divided by; else
-    /// <c>null</c>.
+    /// Where losses are added and <see cref="LossOptions.IsSum"/> of one is set: for each, in their order, the graph input, a scalar of the
+    /// loss's type, that it and its gradient are divided by. Loss and gradients need no other division. Else none.
+    /// </summary>
+    public IReadOnlyList<string> DivisorInputs { get; init; } = [];
+
+    /// <summary>
+    /// With <see cref="LossOptions.IsSum"/> of a single loss the graph output, a scalar, that holds what loss and gradients are to be divided
+    /// by; else <c>null</c>.
     /// </summary>
     public string? CountName { get; init; }
 

@@ -30,7 +30,7 @@ public sealed class TrainingGraphBuilder(GradientOptions? options = null)
         var parameters = trainable.Select(name => values[name]).ToArray();
         var statistics = BatchStatistics.Initializers(graph).Except(trainable).ToArray();
         var known = WithoutParameters(values, graph, [.. trainable, .. statistics]);
-        var microBatch = _options.Dropout is { } dropout ? DropoutPass.Apply(graph, known, dropout) : null;
+        var microBatch = _options.Dropout is { } dropout ? DropoutPass.Apply(graph, known, dropout, _options.FusedKernels) : null;
         DecidedBranches.Inline(graph, known);
         ForwardGraph.Fold(graph, known);
         var terms = LossCheck.Terms(loss);
@@ -47,7 +47,8 @@ public sealed class TrainingGraphBuilder(GradientOptions? options = null)
         var wanted = trainable.ToHashSet(StringComparer.Ordinal);
         var forward = Lowering.Apply(graph, emitter, GradientRuleRegistry.Rules, wanted, _options.FusedKernels);
         var written = graph.Node.Count;
-        var (losses, labels) = EmitLosses(emitter, graph, terms, known, term => known[term.Output], sparsity);
+        var divisors = Divisors(emitter, graph, terms, known);
+        var (losses, labels) = EmitLosses(emitter, graph, terms, known, term => known[term.Output], sparsity, divisors);
         var lossValue = losses.Select(item => item.Loss).Aggregate(emitter.Add);
         var next = BatchStatistics.Emit(emitter, forward, statistics);
         var forwardNodes = new HashSet<NodeProto>(graph.Node, ReferenceEqualityComparer.Instance);
@@ -63,7 +64,7 @@ public sealed class TrainingGraphBuilder(GradientOptions? options = null)
 
         var names = new OutputNames(graph, written);
         var lossName = names.Set(lossValue, "loss");
-        var countName = loss.IsSum ? names.Set(losses[0].Count, "loss_count") : null;
+        var countName = loss.IsSum && divisors.Length == 0 ? names.Set(losses[0].Count, "loss_count") : null;
         var result = new TrainableParameter[parameters.Length];
         for (var i = 0; i < result.Length; i++)
         {
@@ -86,7 +87,7 @@ public sealed class TrainingGraphBuilder(GradientOptions? options = null)
         graph.Output.AddRange(kept.Select(output => ForwardGraph.Describe(output.Name, output.Type, output.Shape)));
         ProviderLowering.Apply(graph, emitter, _options.Target);
         ForwardGraph.Prune(graph);
-        var own = trainable.Concat(states.Select(state => state.InputName)).Concat(labels.Select(label => label.Name)).ToHashSet(StringComparer.Ordinal);
+        var own = trainable.Concat(states.Select(state => state.InputName)).Concat(labels.Concat(divisors).Select(label => label.Name)).ToHashSet(StringComparer.Ordinal);
         own.UnionWith(graph.Initializer.Select(tensor => tensor.Name));
         var drawn = graph.Input.Where(input => input.Name == microBatch).Select(input => known[input.Name]).ToArray();
         own.UnionWith(drawn.Select(input => input.Name));
@@ -94,7 +95,7 @@ public sealed class TrainingGraphBuilder(GradientOptions? options = null)
         SetInputs(
             graph,
             [
-                .. modelInputs.Select(name => known[name]), .. labels, .. drawn, .. parameters,
+                .. modelInputs.Select(name => known[name]), .. labels, .. drawn, .. divisors, .. parameters,
                 .. states.Select(state => known[state.InputName]),
             ]);
         OperatorSets.Complete(copy.Proto, emitter.Opset);
@@ -105,6 +106,7 @@ public sealed class TrainingGraphBuilder(GradientOptions? options = null)
             LabelsInput = loss.Type == LossType.ModelOutput ? null : loss.Labels,
             LabelInputs = [.. labels.Select(label => label.Name)],
             CountName = countName,
+            DivisorInputs = [.. divisors.Select(divisor => divisor.Name)],
             MicroBatchInput = drawn.FirstOrDefault()?.Name,
             Parameters = result,
             States = states,
@@ -117,7 +119,8 @@ public sealed class TrainingGraphBuilder(GradientOptions? options = null)
     }
 
     /// <summary>
-    /// The forward pass with the loss as first output and the model's own outputs after it, the trainable parameters as inputs. Open axes
+    /// The forward pass with the loss as first output and the model's own outputs after it (in between, where losses are added of which one
+    /// <see cref="LossOptions.IsSum"/>, the mean of each), the trainable parameters as inputs. Open axes
     /// of the model stay open, so one session evaluates batches of any size. Batch normalizations use their running statistics, and
     /// dropouts pass everything. The model is not changed.
     /// </summary>
@@ -146,8 +149,16 @@ public sealed class TrainingGraphBuilder(GradientOptions? options = null)
         var before = graph.Node.Count;
         var (losses, labels) = EmitLosses(emitter, graph, [.. terms.Select(term => term with { IsSum = false })], table, term => Open(graph, values[term.Output], term));
         var lossValue = losses.Select(item => item.Loss).Aggregate(emitter.Add);
-        var lossName = new OutputNames(graph, before).Set(lossValue, "loss");
-        graph.Output.Insert(0, ForwardGraph.Describe(lossName, lossValue.Type, []));
+        var names = new OutputNames(graph, before);
+        graph.Output.Insert(0, ForwardGraph.Describe(names.Set(lossValue, "loss"), lossValue.Type, []));
+        if (terms.Length > 1 && terms.Any(term => term.IsSum))
+        {
+            foreach (var (index, term) in losses.Index())
+            {
+                graph.Output.Insert(index + 1, ForwardGraph.Describe(names.Set(term.Loss, $"loss_{index}"), term.Loss.Type, []));
+            }
+        }
+
         foreach (var label in labels.Where(label => graph.Input.All(input => input.Name != label.Name)))
         {
             graph.Input.Add(ForwardGraph.Describe(label.Name, label.Type, label.Shape));
@@ -167,10 +178,28 @@ public sealed class TrainingGraphBuilder(GradientOptions? options = null)
         return copy;
     }
 
+    /// <summary>An input for what each of several losses is divided by, if one of them counts over more than its micro-batch.</summary>
+    private static Value[] Divisors(GraphEmitter emitter, GraphProto graph, LossOptions[] terms, ValueTable values)
+    {
+        if (terms.Length == 1 || !terms.Any(term => term.IsSum))
+        {
+            return [];
+        }
+
+        var divisors = new Value[terms.Length];
+        for (var i = 0; i < divisors.Length; i++)
+        {
+            divisors[i] = emitter.AddInput(emitter.UniqueName($"loss_divisor_{i}"), values[terms[i].Output].Type, []);
+            graph.Input.Add(ForwardGraph.Describe(divisors[i].Name, divisors[i].Type, []));
+        }
+
+        return divisors;
+    }
+
     /// <summary>Writes the losses; several may read the same labels.</summary>
     private static (LossTerm[] Losses, List<Value> Labels) EmitLosses(
         GraphEmitter emitter, GraphProto graph, LossOptions[] terms, ValueTable values, Func<LossOptions, Value> outputOf,
-        LabelSparsity? sparsity = null)
+        LabelSparsity? sparsity = null, Value[]? divisors = null)
     {
         var inputs = new List<Value>();
         var losses = new LossTerm[terms.Length];
@@ -188,7 +217,7 @@ public sealed class TrainingGraphBuilder(GradientOptions? options = null)
                 }
             }
 
-            losses[i] = new LossEmitter(emitter, terms[i]).Emit(output, sparse?.Labels ?? labels);
+            losses[i] = new LossEmitter(emitter, terms[i]).Emit(output, sparse?.Labels ?? labels, divisors is { Length: > 0 } ? divisors[i] : null);
         }
 
         return (losses, inputs);

@@ -5,7 +5,7 @@ namespace OrtZero.Kernels;
 
 /// <summary>
 /// The fused operators of this library, float32 on the CPU. Graphs for other execution providers use decompositions into
-/// standard operators instead.
+/// standard operators instead; of these operators only the one that draws masks of dropouts is in them.
 /// </summary>
 public static class KernelLibrary
 {
@@ -28,6 +28,7 @@ public static class KernelLibrary
         new EmbeddingGradOperator(),
         new ShapeAfterOperator(),
         new CounterDropoutOperator(),
+        new CounterMaskOperator(),
     ];
 
     /// <summary>The names of the operators.</summary>

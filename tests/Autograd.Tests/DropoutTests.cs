@@ -81,11 +81,25 @@ public sealed class DropoutTests
     }
 
     [Fact]
-    public void A_model_may_read_the_mask()
+    public void Other_providers_drop_the_same_elements_by_masks_from_the_cpu()
+    {
+        var fused = Build(Sketch().Loss("y"), new DropoutOptions { Seed = 5 });
+        var written = Build(Sketch().Loss("y"), new DropoutOptions { Seed = 5 }, fused: false);
+        Assert.Contains(fused.Model.Graph.Node, node => node.OpType == Operator);
+        Assert.Equal("CounterMask", Assert.Single(written.Model.Graph.Node, node => node.Domain.Length > 0).OpType);
+        using var first = Ort.Open(fused.Model);
+        using var second = Ort.Open(written.Model);
+        Assert.All(Run(first, 7), pair => Assert.Equal(pair.Value, Run(second, 7)[pair.Key]));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void A_model_may_read_the_mask(bool fused)
     {
         var model = Sketch("Dropout", "w half yes", node => node.Output.Add("mask"))
             .Node("Cast", "mask", "numbers", node => node.SetInt("to", (int)TensorElementType.Float)).Node("Mul", "numbers y", "masked").Loss("masked");
-        var graph = Build(model, new DropoutOptions());
+        var graph = Build(model, new DropoutOptions(), fused);
         using var session = Ort.Open(graph.Model);
         using var plain = Ort.Open(Build(Sketch().Loss("y"), new DropoutOptions()).Model);
         Assert.Equal(Run(plain, 2)["w_grad"], Run(session, 2)["w_grad"]);

@@ -61,7 +61,7 @@ public sealed class DropoutTests
     }
 
     /// <summary>Ten updates of four micro-batches of one sample.</summary>
-    private static Job NewJob(int ranks, int stage, bool dropout = true)
+    internal static Job NewJob(int ranks, int stage, bool dropout = true)
     {
         var job = Job.Small()
             .With("micro_batch_size", "1")

@@ -40,6 +40,41 @@ public sealed class GlobalNormalizationTests(ITestOutputHelper output)
     }
 
     [Fact]
+    public void Several_losses_are_each_divided_by_what_they_count()
+    {
+        var (losses, norms, parameters, validation) = Train(1, 1, 0);
+        foreach (var (ranks, counts, stage) in ((int, int, int)[])[(1, 4, 1), (2, 2, 3)])
+        {
+            var (otherLosses, otherNorms, otherParameters, otherValidation) = Train(ranks, counts, stage);
+            Assert.InRange(Errors.Relative(otherLosses, losses), 0, Tolerance);
+            Assert.InRange(Errors.Relative(otherNorms, norms), 0, Tolerance);
+            Assert.InRange(Math.Abs(otherValidation - validation), 0, Tolerance * validation);
+            Assert.All(parameters, parameter =>
+            {
+                var (distance, norm) = Errors.Distance(otherParameters[parameter.Key], [.. parameter.Value.Select(value => (double)value)]);
+                Assert.InRange(distance, 0, Tolerance * Math.Max(norm, 1));
+            });
+        }
+
+        static (double[] Losses, double[] Norms, IReadOnlyDictionary<string, float[]> Parameters, double Validation) Train(int ranks, int counts, int stage)
+        {
+            using var job = NewJob(PerUpdate / ranks / counts, counts, "1", stage)
+                .With("model.loss", """
+                    [ { "type": "cross_entropy", "output": "logits", "labels": "labels", "normalize": "global" },
+                      { "type": "cross_entropy", "output": "logits", "labels": "others", "normalize": "global", "weight": 0.5, "label_smoothing": 0.2 } ]
+                    """)
+                .With("data.train.fields.others", "\"others.npy\"").With("train_cfg", $$"""{ "max_iters": {{2 * counts}} }""").WithValidation();
+            var labels = NpyArray.Load(job.PathOf("labels.npy"));
+            NpyWriter.Write(
+                job.PathOf("others.npy"), [.. labels.Integers.Select((label, i) => i / labels.Shape[1] % 3 == 0 ? Math.Abs(label % 7) : -100)], labels.Shape[0], labels.Shape[1]);
+            ProgramRun.Train(ranks, job.Configuration);
+            return (
+                job.Losses(), [.. job.Metrics.Select(line => line.GetProperty("grad_norm").GetDouble())], job.TrainedParameters(),
+                job.Validations[^1].GetProperty("loss").GetDouble());
+        }
+    }
+
+    [Fact]
     public void Deterministic_updates_have_the_same_bits_on_any_number_of_ranks()
     {
         var hashes = ((int Ranks, int Counts, int Stage)[])[(1, 8, 1), (2, 4, 3), (4, 2, 2)];

@@ -76,6 +76,25 @@ public sealed class ProviderTests(ITestOutputHelper output)
         });
     }
 
+    /// <summary>Masks that are drawn by a counter, and rows that are left out: what is found on the CPU for every micro-batch.</summary>
+    [Fact]
+    public void Dropout_and_label_sparsity_on_a_device_are_those_of_the_cpu()
+    {
+        using var job = DropoutTests.NewJob(1, stage: 0)
+            .With("micro_batch_size", "4").With("optim_wrapper.accumulative_counts", "2").With("train_cfg", """{ "max_epochs": 2 }""")
+            .With("randomness.deterministic", "false").With("graph", """{ "label_sparsity": "on" }""").With("log.interval", "1");
+        NpyWriter.Write(job.PathOf("labels.npy"), [.. Enumerable.Range(0, 16).Select(i => i % 4 == 1 || i is > 7 and < 12 ? -100 : i % 3L)], 16);
+        ProgramRun.Train(1, job.Configuration);
+        var losses = job.Losses();
+
+        job.With("execution.provider", "\"webgpu\"").With("work_dir", "\"work_gpu\"");
+        using var run = ProgramRun.RankWorker(1, [job.Configuration], s_swiftShader);
+        run.Expect(0);
+        var actual = Job.ReadLines(job.PathOf("work_gpu/metrics.jsonl")).Select(line => line.GetProperty("loss").GetDouble()).ToArray();
+        Assert.All(losses.Zip(actual, (expected, value) => (expected, value)), pair => Assert.Equal(pair.expected, pair.value, 2e-5));
+        Assert.Contains(losses, loss => loss == 0);
+    }
+
     [Fact]
     public void Auto_trains_on_the_cpu_where_nothing_else_works_and_says_why()
     {

@@ -64,6 +64,15 @@ public sealed class CounterDropoutTests(KernelFixture fixture) : IClassFixture<K
         }
     }
 
+    [Fact]
+    public void A_mask_of_its_own_is_what_becomes_of_ones()
+    {
+        using var shape = OrtTensor.FromInt64s([7, 11, 3], 3);
+        using var index = OrtTensor.FromProto(TensorFactory.Scalar("", (3L << 32) + 5));
+        var mask = fixture.Run("CounterMask", [shape, index], attributes: proto => proto.SetFloat("ratio", 0.3f).SetInt("seed", 9).SetInt("node", 2))[0];
+        Assert.Equal(KernelFixture.Bits(Run([.. Enumerable.Repeat(1f, 231)], 0.3f, 9, 2, (3L << 32) + 5)), KernelFixture.Bits(mask));
+    }
+
     /// <summary>With a fixed seed, so that it cannot fail by chance: shares and correlations are within four standard deviations.</summary>
     [Fact]
     public void Masks_look_random_and_unrelated()

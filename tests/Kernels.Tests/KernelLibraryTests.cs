@@ -21,6 +21,7 @@ public class KernelLibraryTests(KernelFixture fixture) : IClassFixture<KernelFix
         ["CrossEntropy"] = ([[500, 96], [-500]], 2, node => node.SetFloat("label_smoothing", 0.1f)),
         ["EmbeddingGrad"] = ([[50, 160], [-50]], 1, node => node.SetInt("rows", 1000)),
         ["CounterDropout"] = ([[300, 96], [-1]], 1, null),
+        ["CounterMask"] = ([[-2], [-1]], 1, null),
         ["ShapeAfter"] = ([[300, 96]], 1, node => node.SetInt("rank", 2).SetInts("shape", [96, 300])),
     };
 

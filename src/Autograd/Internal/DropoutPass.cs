@@ -6,22 +6,32 @@ namespace OrtZero.Autograd.Internal;
 
 /// <summary>
 /// Puts the library's operator in the place of every Dropout that drops, in branches too, and takes the others out of training mode. No
-/// standard operator draws by a counter, so this one is used whatever provider runs the rest.
+/// standard operator draws by a counter, so where other providers than the CPU run the graph a mask is drawn on the CPU and multiplied there.
 /// </summary>
 internal sealed class DropoutPass
 {
     private readonly DropoutOptions _options;
+    private readonly bool _isFused;
+    private readonly NameAllocator _names;
     private readonly string _microBatch;
     private int _seen;
     private bool _isUsed;
 
-    private DropoutPass(DropoutOptions options, string microBatch) => (_options, _microBatch) = (options, microBatch);
+    private DropoutPass(DropoutOptions options, bool isFused, NameAllocator names)
+    {
+        (_options, _isFused, _names) = (options, isFused, names);
+        _microBatch = names.Unique("micro_batch");
+    }
 
     /// <summary>Rewrites the graph as the model wrote it: the number of a node is that of the Dropout in the file.</summary>
+    /// <param name="graph">The graph.</param>
+    /// <param name="values">Its values.</param>
+    /// <param name="options">How it drops.</param>
+    /// <param name="isFused">Whether the CPU runs all of the graph.</param>
     /// <returns>The graph input for the index of the micro-batch; <c>null</c> when nothing is dropped.</returns>
-    public static string? Apply(GraphProto graph, ValueTable values, DropoutOptions options)
+    public static string? Apply(GraphProto graph, ValueTable values, DropoutOptions options, bool isFused)
     {
-        var pass = new DropoutPass(options, new NameAllocator(graph).Unique("micro_batch"));
+        var pass = new DropoutPass(options, isFused, new NameAllocator(graph));
         pass.Visit(graph, values.Constant, values, loop: null);
         if (!pass._isUsed)
         {
@@ -35,7 +45,9 @@ internal sealed class DropoutPass
 
     private void Visit(GraphProto graph, Func<string, TensorProto?> constant, ValueTable? values, NodeProto? loop)
     {
-        foreach (var node in graph.Node)
+        var nodes = graph.Node.ToArray();
+        graph.Node.Clear();
+        foreach (var node in nodes)
         {
             foreach (var attribute in node.Attribute.Where(attribute => attribute.G is not null))
             {
@@ -45,12 +57,16 @@ internal sealed class DropoutPass
 
             if (node is { OpType: "Dropout", Domain: "" or "ai.onnx" })
             {
-                Rewrite(node, constant, values, loop, _seen++);
+                Rewrite(graph, node, constant, values, loop, _seen++);
+            }
+            else
+            {
+                graph.Node.Add(node);
             }
         }
     }
 
-    private void Rewrite(NodeProto node, Func<string, TensorProto?> constant, ValueTable? values, NodeProto? loop, int ordinal)
+    private void Rewrite(GraphProto graph, NodeProto node, Func<string, TensorProto?> constant, ValueTable? values, NodeProto? loop, int ordinal)
     {
         var isOwn = _options.Own.Contains(node.Name);
         var isOn = isOwn || (_options.IsOn ?? (Number(node, 2, constant, "training mode") ?? 0) != 0);
@@ -63,6 +79,7 @@ internal sealed class DropoutPass
                 node.Input.RemoveAt(1);
             }
 
+            graph.Node.Add(node);
             return;
         }
 
@@ -82,13 +99,43 @@ internal sealed class DropoutPass
         }
 
         _isUsed = true;
+        if (!_isFused)
+        {
+            Multiply(graph, node, values, ratio, ordinal);
+            return;
+        }
+
         var input = node.Input[0];
         node.Input.Clear();
         node.Input.AddRange([input, _microBatch]);
         node.Attribute.Clear();
         node.OpType = "CounterDropout";
         node.Domain = KernelLibrary.Domain;
+        graph.Node.Add(Draws(node, ratio, ordinal));
+    }
+
+    private NodeProto Draws(NodeProto node, double ratio, int ordinal) =>
         node.SetFloat("ratio", (float)ratio).SetInt("seed", _options.Seed).SetInt("node", ordinal);
+
+    /// <summary>The product with a mask, whose gradient needs no rule of its own.</summary>
+    private void Multiply(GraphProto graph, NodeProto node, ValueTable? values, double ratio, int ordinal)
+    {
+        var (input, output) = (node.Input[0], node.Output[0]);
+        var (shape, mask) = (_names.Unique($"{output}/shape"), _names.Unique($"{output}/mask"));
+        var name = NodeContext.NameOf(node);
+        graph.Node.Add(NodeFactory.Create("Shape", [input], [shape], $"{name}/Shape"));
+        graph.Node.Add(Draws(NodeFactory.Create("CounterMask", [shape, _microBatch], [mask], $"{name}/CounterMask", KernelLibrary.Domain), ratio, ordinal));
+        graph.Node.Add(NodeFactory.Create("Mul", [input, mask], [output], name));
+        if (node.Output.Count > 1 && node.Output[1].Length > 0)
+        {
+            graph.Node.Add(NodeFactory.Create("Cast", [mask], [node.Output[1]], $"{name}/Cast").SetInt("to", (int)TensorElementType.Bool));
+        }
+
+        if (values is not null && values.TryGet(input, out var x))
+        {
+            values.SetConstant(shape, TensorFactory.Vector(shape, x.Shape));
+            values.Add(x with { Name = mask });
+        }
     }
 
     private static double? Number(NodeProto node, int index, Func<string, TensorProto?> constant, string what)

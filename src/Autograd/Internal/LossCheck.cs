@@ -30,11 +30,6 @@ internal static class LossCheck
             CheckLoss(term, values[term.Output]);
         }
 
-        if (terms.Length > 1 && terms.Any(term => term.IsSum))
-        {
-            throw new GradientException("Several losses count different things, so their sum has no one divisor: average each over its micro-batch.");
-        }
-
         if (terms.Any(term => values[term.Output].Type != values[loss.Output].Type))
         {
             throw new GradientException("The losses that are added read outputs of different types: cast them to one type in the model.");

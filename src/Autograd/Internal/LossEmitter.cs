@@ -9,7 +9,10 @@ namespace OrtZero.Autograd.Internal;
 internal sealed class LossEmitter(GraphEmitter graph, LossOptions options)
 {
     /// <summary>The scalar loss and the gradient of <paramref name="output"/>, which has the same shape as the output.</summary>
-    public LossTerm Emit(Value output, Value? labels)
+    /// <param name="output">What the loss is of.</param>
+    /// <param name="labels">Its labels, where it has some.</param>
+    /// <param name="divisor">A scalar that both are divided by; <c>null</c>: none.</param>
+    public LossTerm Emit(Value output, Value? labels, Value? divisor = null)
     {
         graph.Scope = "loss";
         var term = options.Type switch
@@ -23,9 +26,11 @@ internal sealed class LossEmitter(GraphEmitter graph, LossOptions options)
             _ => new LossTerm(
                 graph.Reshape(output), graph.Reshape(graph.Scalar(output.Type, 1), output.Shape), graph.Scalar(output.Type, 1)),
         };
-        if (options.IsSum)
+        var factor = options.IsSum ? term.Count : divisor is null ? null : graph.Scalar(output.Type, 1);
+        factor = factor is null || divisor is null ? factor : graph.Div(factor, divisor);
+        if (factor is not null)
         {
-            term = term with { Loss = graph.Mul(term.Loss, term.Count), Gradient = graph.Mul(term.Gradient, term.Count) };
+            term = term with { Loss = graph.Mul(term.Loss, factor), Gradient = graph.Mul(term.Gradient, factor) };
         }
 
         return options.Weight == 1

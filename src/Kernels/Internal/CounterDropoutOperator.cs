@@ -34,47 +34,35 @@ internal sealed class CounterDropoutOperator : FusedOperator
 
     private sealed class Kernel(float ratio, ulong seed, uint node, bool hasMask) : CustomKernel
     {
-        private const int GroupsPerChunk = 256;
-        private readonly float _scale = (float)(1 / (1 - (double)ratio));
-        private readonly long _threshold = (long)Math.Round(ratio * (double)(1L << 32));
-
         public override void Compute(in KernelContext context)
         {
             var x = context.Input<float>(0);
             var microBatch = context.Input<long>(1);
             Operands.Require(OperatorName, "micro_batch", microBatch.Length, 1);
-            var draw = new Draw(_scale, _threshold, seed, node, (ulong)microBatch[0]);
+            var draw = new Draw(ratio, seed, node, (ulong)microBatch[0]);
             var shape = context.InputShape(0);
             var y = context.Output<float>(0, shape);
-            context.ParallelFor(Operands.Chunks(x.Length, GroupsPerChunk * Draw.Group), new Chunk { Draw = draw, X = x, Y = y });
+            draw.Apply(context, x, y);
             if (hasMask)
             {
                 draw.Mask(context.Output<byte>(1, shape));
             }
         }
-
-        private ref struct Chunk : IParallelBody
-        {
-            internal required Draw Draw;
-            internal required ReadOnlySpan<float> X;
-            internal required Span<float> Y;
-
-            public readonly void Invoke(int index)
-            {
-                const int Size = GroupsPerChunk * Draw.Group;
-                var start = index * Size;
-                var length = Math.Min(Size, X.Length - start);
-                Draw.Apply(X.Slice(start, length), Y.Slice(start, length), (uint)(index * GroupsPerChunk));
-            }
-        }
     }
 
     /// <summary>The random words of one node in one micro-batch, for groups of 32 elements.</summary>
-    private readonly struct Draw(float scale, long threshold, ulong key, uint node, ulong microBatch)
+    internal readonly struct Draw(float ratio, ulong key, uint node, ulong microBatch)
     {
-        internal const int Group = 32;
+        private const int Group = 32;
+        private const int GroupsPerChunk = 256;
+        private readonly float _scale = (float)(1 / (1 - (double)ratio));
+        private readonly long _threshold = (long)Math.Round(ratio * (double)(1L << 32));
 
-        internal void Apply(ReadOnlySpan<float> x, Span<float> y, uint first)
+        /// <summary>Drops elements of x on the threads of a run; y may be the same memory.</summary>
+        internal void Apply(in KernelContext context, ReadOnlySpan<float> x, Span<float> y) =>
+            context.ParallelFor(Operands.Chunks(x.Length, GroupsPerChunk * Group), new Chunk { Draw = this, X = x, Y = y });
+
+        private void Apply(ReadOnlySpan<float> x, Span<float> y, uint first)
         {
             var whole = x.Length & ~(Group - 1);
             Groups(x[..whole], y[..whole], first);
@@ -108,8 +96,8 @@ internal sealed class CounterDropoutOperator : FusedOperator
         {
             ref var xs = ref MemoryMarshal.GetReference(x);
             ref var ys = ref MemoryMarshal.GetReference(y);
-            var limit = Vector512.Create(threshold);
-            var factor = Vector512.Create(scale);
+            var limit = Vector512.Create(_threshold);
+            var factor = Vector512.Create(_scale);
             var counter = Vector512.Create((ulong)first * 8) + Vector512.Create(0UL, 1, 2, 3, 4, 5, 6, 7);
             for (var i = 0; i < x.Length; i += Group)
             {
@@ -128,5 +116,20 @@ internal sealed class CounterDropoutOperator : FusedOperator
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         private static Vector512<long> Kept(Vector512<ulong> word, Vector512<long> limit) => Vector512.GreaterThanOrEqual(word.AsInt64(), limit);
+
+        private ref struct Chunk : IParallelBody
+        {
+            internal required Draw Draw;
+            internal required ReadOnlySpan<float> X;
+            internal required Span<float> Y;
+
+            public readonly void Invoke(int index)
+            {
+                const int Size = GroupsPerChunk * Group;
+                var start = index * Size;
+                var length = Math.Min(Size, X.Length - start);
+                Draw.Apply(X.Slice(start, length), Y.Slice(start, length), (uint)(index * GroupsPerChunk));
+            }
+        }
     }
 }

@@ -58,7 +58,7 @@ public sealed record LossSection
     /// <summary>
     /// What a loss is averaged over. Default: "micro_batch", each micro-batch on its own, as PyTorch's DistributedDataParallel
     /// does. "global" divides the sum over all micro-batches and ranks of an update once, by the number of labels (or the sum of
-    /// their class_weights) in it; several added losses count different things and cannot do so.
+    /// their class_weights) in it; of several added losses each by what it counts itself.
     /// </summary>
     public LossNormalization Normalize { get; init; }
 }

@@ -293,8 +293,15 @@ public sealed partial class TrainingRun : IDisposable
         }
     }
 
-    private MicroBatchLoss RunMicroBatch(long iteration, bool first, bool last) =>
-        _trainer.RunMicroBatch(iteration, _plan.EpochOf(iteration), _plan.PositionInEpoch(iteration), first, last);
+    private MicroBatchLoss RunMicroBatch(long iteration, bool first, bool last)
+    {
+        if (first)
+        {
+            _trainer.BeginUpdate(_plan, iteration);
+        }
+
+        return _trainer.RunMicroBatch(iteration, _plan.EpochOf(iteration), _plan.PositionInEpoch(iteration), first, last);
+    }
 
     private void AdvanceSchedule(long done)
     {

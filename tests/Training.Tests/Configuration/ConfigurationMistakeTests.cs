@@ -72,7 +72,6 @@ public sealed class ConfigurationMistakeTests : IDisposable
     [InlineData("model/loss", "[]", "model.loss is an empty list; name at least one loss.")]
     [InlineData("model/loss", "[{\"type\": \"mse\", \"output\": \"a\", \"labels\": \"labels\", \"axis\": 1}, {\"type\": \"l1\", \"output\": \"b\", \"labels\": \"labels\"}]", "model.loss.0.axis is for a loss of type \"cross_entropy\"; remove it.")]
     [InlineData("model/loss", "[{\"type\": \"output\", \"output\": \"a\"}, {\"type\": \"l1\", \"output\": \"b\", \"labels\": \"label\"}]", "model.loss.1.labels names the data field \"label\", which data.train.fields does not have; did you mean \"labels\"?")]
-    [InlineData("model/loss", "[{\"type\": \"mse\", \"output\": \"a\", \"labels\": \"labels\", \"normalize\": \"global\"}, {\"type\": \"output\", \"output\": \"b\"}]", "model.loss.0.normalize is \"global\", but several losses count different things, so their sum has no one divisor; remove it.")]
     [InlineData("model/frozen/0", "\"\"", "model.frozen.0 is empty, which would freeze every parameter; remove it.")]
     [InlineData("model/frozen", "\"a\"", "model.frozen is the string \"a\", but must be a list of strings.")]
     [InlineData("data/train/fields/image", "5", "data.train.fields.image is 5, but must be a string such as \"train.npy\" or \"train.npz:images\".")]

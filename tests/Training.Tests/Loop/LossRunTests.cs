@@ -114,6 +114,19 @@ public sealed class LossRunTests : IDisposable
         (scores, sample) => CrossEntropy(scores, Scores, _classes[sample], -1, 0, s_weights));
 
     [Fact]
+    public void Several_losses_are_each_divided_by_what_they_count_in_the_whole_update() => Check(
+        """
+        [ { "type": "cross_entropy", "output": "sides", "labels": "sides_labels", "axis": 1, "normalize": "global" },
+          { "type": "cross_entropy", "output": "scores", "labels": "classes", "ignore_index": -1, "class_weights": [0.5, 2, 0, 1, 1.5, 0.25], "weight": 0.3, "normalize": "global" },
+          { "type": "mse", "output": "logarithms", "labels": "shares", "weight": 0.1 },
+          { "type": "output", "output": "loss", "weight": -0.05, "normalize": "global" } ]
+        """,
+        SidesLoss,
+        (scores, sample) => CrossEntropy(scores, Scores, _classes[sample], -1, 0, s_weights) is var (sum, count) ? (0.3 * sum, count) : default,
+        (scores, sample) => (scores.Select((score, i) => 0.1 * Math.Pow(score - Math.Log(scores.Sum(Math.Exp)) - _shares[(sample * Scores) + i], 2)).Sum(), Scores),
+        (scores, _) => (-0.05 * scores.Sum(score => score * score) / Scores, 1));
+
+    [Fact]
     public void Labels_lie_in_an_axis_of_length_one_or_without_it()
     {
         var (losses, _) = Train("""{ "type": "mse", "output": "scores", "labels": "values" }""", labelsShape: $"({Samples}, 1, {Scores})");
@@ -178,7 +191,11 @@ public sealed class LossRunTests : IDisposable
 
             foreach (var micro in (int[])[0, 1])
             {
-                var expected = terms.Sum(term => Ratio(Sum(parameters, (update * 2) + micro, term)));
+                // Of several losses a micro-batch shows its part of the update's.
+                var own = terms.Select(term => Sum(parameters, (update * 2) + micro, term)).ToArray();
+                var expected = isGlobal && terms.Length > 1
+                    ? terms.Zip(own, (term, part) => part.Sum * 2 / Math.Max(1e-9, part.Count + Sum(parameters, (update * 2) + 1 - micro, term).Count)).Sum()
+                    : own.Sum(Ratio);
                 Assert.Equal(expected, losses[(update * 2) + micro], 1e-6 + (2e-6 * Math.Abs(expected)));
             }
 

@@ -31,10 +31,6 @@ internal sealed class LossRules(Action<string, string[]> report, Func<string, bo
             {
                 CheckNames(loss, place, data, fields);
                 CheckOwnKeys(loss, place);
-                if (losses.Count > 1 && loss.Normalize == LossNormalization.Global)
-                {
-                    report("is \"global\", but several losses count different things, so their sum has no one divisor; remove it.", [.. place, "normalize"]);
-                }
             }
         }
     }

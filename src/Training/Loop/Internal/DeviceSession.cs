@@ -1,4 +1,5 @@
 using OrtZero.Autograd;
+using OrtZero.Kernels;
 using OrtZero.Onnx;
 using OrtZero.Runtime;
 using OrtZero.Sharding;
@@ -18,6 +19,9 @@ internal sealed class DeviceSession : ITrainingSession
     private readonly ZeroEngine _engine;
     private readonly InputBuffers _inputs;
     private readonly CarriedStates _states;
+    private readonly TrainingGraph _graph;
+    private readonly MicroBatchIndex _microBatch;
+    private readonly LossDivisors? _divisors;
     private readonly OrtSession _session;
     private readonly OrtBinding _binding;
     private readonly string[] _parameters;
@@ -31,8 +35,11 @@ internal sealed class DeviceSession : ITrainingSession
     private readonly bool _accumulates;
     private long _bound = -1;
 
-    internal DeviceSession(TrainingMaterials materials, ZeroEngine engine, TrainingGraph graph, IReadOnlyList<string> trained, InputBuffers inputs, CarriedStates states)
+    internal DeviceSession(
+        TrainingMaterials materials, ZeroEngine engine, TrainingGraph graph, IReadOnlyList<string> trained, InputBuffers inputs, CarriedStates states,
+        MicroBatchIndex microBatch, LossDivisors? divisors)
     {
+        (_graph, _microBatch, _divisors) = (graph, microBatch, divisors);
         _engine = engine;
         _inputs = inputs;
         _states = states;
@@ -41,6 +48,8 @@ internal sealed class DeviceSession : ITrainingSession
         (var model, _vectors) = DeviceGradientPass.Attach(graph, trained.ToHashSet(StringComparer.Ordinal), _accumulates);
         using var options = SessionSettings.For(model, materials, engine.Communicator, SessionSettings.TrainingLevel(configuration));
         options.DisableOptimizers([.. TrainingGraph.DisabledOptimizers]);
+        using var domain = KernelLibrary.CreateDomain(materials.Environment);
+        options.AddCustomOperators(domain);
         _session = OrtSession.Open(materials.Environment, model, options);
         _binding = _session.CreateBinding();
         var wanted = _session.Inputs.Select(input => input.Name).ToHashSet(StringComparer.Ordinal);
@@ -65,6 +74,9 @@ internal sealed class DeviceSession : ITrainingSession
             _binding.Input(name, _inputs.Tensors[name]);
         }
 
+        // Binding copies what a device reads, and these differ from run to run.
+        _microBatch.Bind(_binding, _graph);
+        _divisors?.Bind(_binding, _graph);
         _states.Bind(_binding);
         var comesBack = last || !_accumulates;
         for (var i = 0; i < _vectors.Count; i++)

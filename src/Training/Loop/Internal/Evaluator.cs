@@ -19,7 +19,9 @@ internal sealed class Evaluator : IDisposable
     private readonly DeviceEvaluation? _device;
     private readonly ZeroEngine _engine;
     private readonly CarriedStates _states;
-    private readonly string _loss;
+    private readonly LossOptions[] _terms;
+    private readonly string[] _losses;
+    private readonly double[] _totals;
     private readonly bool _fixedBatch;
     private readonly List<BatchSampler> _samplers = [];
     private readonly int[] _samples;
@@ -34,7 +36,11 @@ internal sealed class Evaluator : IDisposable
         var data = materials.Validation!;
         var model = new TrainingGraphBuilder(materials.GradientOptions).BuildEvaluation(
             materials.Model, materials.Values, materials.Loss, [.. materials.Prepared.Trainable, .. states.Tensors.Keys]);
-        _loss = model.Graph.Output[0].Name;
+        // Losses that count for themselves are averaged for themselves; others come as one sum.
+        _terms = [.. LabelInputs.Terms(materials.Loss)];
+        _terms = _terms.Length > 1 && Array.Exists(_terms, term => term.IsSum) ? _terms : [materials.Loss];
+        _losses = [.. model.Graph.Output.Skip(_terms.Length > 1 ? 1 : 0).Take(_terms.Length).Select(output => output.Name)];
+        _totals = new double[(2 * _terms.Length) + 3];
         _fixedBatch = BatchAxis.IsFixed(materials.Model);
         using var options = SessionSettings.For(model, materials, _communicator);
         _session = OrtSession.Open(materials.Environment, model, options);
@@ -58,8 +64,9 @@ internal sealed class Evaluator : IDisposable
         _states.Average(_communicator);
         var metric = _materials.Metric;
         var meter = metric == EvaluationMetric.None ? null : new AccuracyMeter(metric, _materials.Classification!.IgnoreIndex);
-        // Losses times what they count, what they count, samples, right predictions, all predictions.
-        var totals = new double[5];
+        // Losses times what they count, what they count, then samples, right predictions, all predictions.
+        var totals = _totals;
+        Array.Clear(totals);
         SwapAverage();
         _engine.GatherWholeParameters();
         _device?.Refresh();
@@ -69,25 +76,23 @@ internal sealed class Evaluator : IDisposable
             // A model for one batch size only cannot look at fewer samples, and repeats must not count twice.
             if (counted > 0 && !(_fixedBatch && counted < _samples.Length))
             {
-                var (loss, weight) = Measure(inputs, counted, meter);
-                totals[0] += loss * weight;
-                totals[1] += weight;
-                totals[2] += counted;
+                Measure(inputs, counted, meter);
+                totals[^3] += counted;
             }
         }
 
         _engine.ReleaseWholeParameters();
         SwapAverage();
-        (totals[3], totals[4]) = (meter?.Correct ?? 0, meter?.Total ?? 0);
+        (totals[^2], totals[^1]) = (meter?.Correct ?? 0, meter?.Total ?? 0);
         _communicator.AllReduce(totals, ReduceOperation.Sum);
         return new ValidationRecord
         {
             Iteration = iteration,
             Epoch = epoch,
-            Loss = totals[1] > 0 ? totals[0] / totals[1] : 0,
-            Samples = (long)totals[2],
+            Loss = _terms.Index().Sum(term => totals[(2 * term.Index) + 1] is > 0 and var weight ? totals[2 * term.Index] / weight : 0),
+            Samples = (long)totals[^3],
             Metric = meter is null ? null : JsonNamingPolicy.SnakeCaseLower.ConvertName(metric.ToString()),
-            Value = meter is null ? null : totals[3] / totals[4],
+            Value = meter is null ? null : totals[^2] / totals[^1],
         };
     }
 
@@ -122,27 +127,31 @@ internal sealed class Evaluator : IDisposable
     private IEnumerable<(BatchSampler Sampler, InputBuffers Inputs, int Batch)> Batches() =>
         _samplers.Zip(_inputs).SelectMany(pair => Enumerable.Range(0, pair.First.IterationsPerEpoch).Select(batch => (pair.First, pair.Second, batch)));
 
-    private (double Loss, double Weight) Measure(InputBuffers inputs, int counted, AccuracyMeter? meter)
+    private void Measure(InputBuffers inputs, int counted, AccuracyMeter? meter)
     {
         inputs.Fill(_samples.AsSpan(0, counted));
         var feeds = inputs.Tensors.Keys.ToDictionary(name => name, name => inputs.First(name, counted), StringComparer.Ordinal);
         var classification = _materials.Classification;
-        var results = Run(feeds, [_loss, classification?.Output ?? _materials.Loss.Output]);
-        double loss = results[0].Span<float>()[0];
+        var results = Run(feeds, [.. _losses, classification?.Output ?? _materials.Loss.Output]);
+        var scores = results[^1];
         if (meter is not null)
         {
-            var axis = LabelInputs.Axis(classification!, results[1].Shape.Count);
-            meter.Add(ClassRows.Of(results[1].Span<float>(), results[1].Shape, axis), feeds[classification!.Labels!].Span<long>(), counted, counted);
+            var axis = LabelInputs.Axis(classification!, scores.Shape.Count);
+            meter.Add(ClassRows.Of(scores.Span<float>(), scores.Shape, axis), feeds[classification!.Labels!].Span<long>(), counted, counted);
         }
 
         // Means of batches weigh as the batches do, those of a global normalization as much as the labels behind them.
-        var weight = _materials.Loss.IsSum ? LabelCount.Of(_materials.Loss, feeds) : counted;
+        foreach (var (index, term) in _terms.Index())
+        {
+            var weight = term.IsSum ? LabelCount.Of(term, feeds) : counted;
+            _totals[2 * index] += results[index].Span<float>()[0] * weight;
+            _totals[(2 * index) + 1] += weight;
+        }
+
         foreach (var tensor in results.Concat(feeds.Values))
         {
             tensor.Dispose();
         }
-
-        return (loss, weight);
     }
 
     private IReadOnlyList<OrtTensor> Run(IReadOnlyDictionary<string, OrtTensor> inputs, string[] outputs) =>

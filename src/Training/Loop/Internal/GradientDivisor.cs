@@ -10,13 +10,16 @@ namespace OrtZero.Training.Internal;
 internal sealed class GradientDivisor
 {
     private readonly ICommunicator _communicator;
+    private readonly bool _isDone;
     private readonly double[]? _own;
     private readonly double[] _all = [];
 
     internal GradientDivisor(TrainingConfiguration configuration, ICommunicator communicator)
     {
         _communicator = communicator;
-        if (configuration.Model.Loss[0].Normalize == LossNormalization.Global)
+        var isGlobal = configuration.Model.Loss.Any(loss => loss.Normalize == LossNormalization.Global);
+        _isDone = isGlobal && configuration.Model.Loss.Count > 1;
+        if (isGlobal && !_isDone)
         {
             _own = new double[configuration.OptimWrapper.AccumulativeCounts];
             _all = new double[_own.Length * communicator.Size];
@@ -41,6 +44,12 @@ internal sealed class GradientDivisor
     /// <param name="microBatches">Micro-batches of the update on each rank.</param>
     internal double Of(int microBatches)
     {
+        if (_isDone)
+        {
+            // Each of several losses was divided in the graph, by its own number (LossDivisors).
+            return 1;
+        }
+
         if (_own is null)
         {
             return (double)microBatches * _communicator.Size;

@@ -86,7 +86,7 @@ internal static class SettingsMapping
     internal static LossOptions Loss(IReadOnlyList<LossSection> sections)
     {
         var terms = sections.Select(Loss).ToList();
-        return terms[0] with { Others = terms[1..], IsSum = sections[0].Normalize == LossNormalization.Global };
+        return terms[0] with { Others = terms[1..] };
     }
 
     private static LossOptions Loss(LossSection section) => new()
@@ -110,6 +110,7 @@ internal static class SettingsMapping
         Axis = section.Axis,
         Delta = section.Delta,
         PositiveWeight = section.PosWeight,
+        IsSum = section.Normalize == LossNormalization.Global,
     };
 
     private static GroupRule Group(GroupSection section) => new()

@@ -14,6 +14,7 @@ internal sealed class Trainer : IDisposable
     private readonly InputBuffers[] _inputs;
     private readonly int[] _samples;
     private readonly MicroBatchIndex _microBatch = new();
+    private readonly LossDivisors? _divisors;
     private ITrainingSession[] _sessions = [];
 
     private Trainer(TrainingMaterials materials, ZeroEngine engine)
@@ -23,6 +24,7 @@ internal sealed class Trainer : IDisposable
         var configuration = materials.Configuration;
         _inputs = [.. materials.Train.Zip(materials.Graphs, (data, graph) => materials.Buffers(data, [.. graph.ModelInputs, .. graph.LabelInputs]))];
         _samples = new int[configuration.MicroBatchSize];
+        _divisors = LossDivisors.Create(materials, engine.Communicator);
         States = new CarriedStates(materials.Graph.States, materials.Model);
         Evaluator = materials.Validation is null ? null : new Evaluator(materials, engine, States);
         Captions = Evaluator is null ? null : CaptionWriter.Create(materials, Evaluator);
@@ -86,14 +88,17 @@ internal sealed class Trainer : IDisposable
         {
             var graphs = Engine.AttachAll(_materials.Graphs);
             _sessions = RankAgreement.Run(Engine.Communicator, () =>
-                graphs.Select((graph, bucket) => new TrainingSession(_materials, Engine, graph, bucket, _inputs[bucket], States, _microBatch)).ToArray());
+                graphs.Select((graph, bucket) => new TrainingSession(_materials, Engine, graph, bucket, _inputs[bucket], States, _microBatch, _divisors)).ToArray());
         }
         else
         {
             _sessions = RankAgreement.Run(Engine.Communicator, () =>
-                _materials.Graphs.Select((graph, bucket) => new DeviceSession(_materials, Engine, graph, trained, _inputs[bucket], States)).ToArray());
+                _materials.Graphs.Select((graph, bucket) => new DeviceSession(_materials, Engine, graph, trained, _inputs[bucket], States, _microBatch, _divisors)).ToArray());
         }
     }
+
+    /// <summary>Must be told of every update before its first micro-batch runs. Collective.</summary>
+    internal void BeginUpdate(IterationPlan plan, long iteration) => _divisors?.Begin(plan, iteration);
 
     /// <summary>Runs one micro-batch: its gradients go into the update, its loss is returned with what it is to be divided by.</summary>
     internal MicroBatchLoss RunMicroBatch(long iteration, int epoch, int positionInEpoch, bool first, bool last)
@@ -107,7 +112,7 @@ internal sealed class Trainer : IDisposable
         var loss = _sessions[bucket].Run(first, last);
         Engine.Trace?.Add(TraceActivity.Run, running);
         States.Advance();
-        return loss;
+        return _divisors?.Weigh(loss) ?? loss;
     }
 
     /// <summary>
@@ -145,6 +150,7 @@ internal sealed class Trainer : IDisposable
         CloseSessions();
         States.Dispose();
         _microBatch.Dispose();
+        _divisors?.Dispose();
         foreach (var inputs in _inputs)
         {
             inputs.Dispose();

@@ -151,11 +151,7 @@ internal sealed class TrainingMaterials : IDisposable
         // What the data gets wrong about labels is said in its words before the graph says it in its own.
         LabelInputs.Of(Loss, Model, _values[dataset], dataset, Configuration.MicroBatchSize);
         var options = GradientOptions with { Dropout = DropoutSettings.Of(Configuration, Prepared), SparseLabels = isSparse };
-        var graph = new TrainingGraphBuilder(options).Build(Model, _values[dataset], Loss, [.. Prepared.Trainable]);
-        return Provider.IsCpu || graph.MicroBatchInput is null
-            ? graph
-            : throw new ConfigurationException(
-                [$"{Configuration.Path}: {Configuration.Model.Path} {(Configuration.Model.Lora is { LoraDropout: > 0 } ? "has dropouts before its adapters, whose masks are drawn on the CPU only: set model.lora.lora_dropout to 0" : "has dropouts, whose masks are drawn on the CPU only: set model.dropout to false")} or execution.provider to \"cpu\"."]);
+        return new TrainingGraphBuilder(options).Build(Model, _values[dataset], Loss, [.. Prepared.Trainable]);
     }
 
     private TrainingGraph Lowered(OfficialArtifacts artifacts)

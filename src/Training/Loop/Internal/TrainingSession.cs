@@ -22,7 +22,7 @@ internal sealed class TrainingSession : ITrainingSession
 
     internal TrainingSession(
         TrainingMaterials materials, ZeroEngine engine, TrainingGraph graph, int bucket, InputBuffers inputs, CarriedStates states,
-        MicroBatchIndex microBatch)
+        MicroBatchIndex microBatch, LossDivisors? divisors)
     {
         _engine = engine;
         _bucket = bucket;
@@ -51,6 +51,7 @@ internal sealed class TrainingSession : ITrainingSession
         _token = OrtTensor.Wrap(_results, Alignment, TensorElementType.Float, []);
         states.Bind(_binding);
         microBatch.Bind(_binding, graph);
+        divisors?.Bind(_binding, graph);
         _binding.Output(graph.LossName, _loss);
         if (graph.CountName is { } count)
         {
