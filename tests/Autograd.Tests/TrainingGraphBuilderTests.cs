@@ -38,6 +38,23 @@ public class TrainingGraphBuilderTests
     }
 
     [Fact]
+    public void A_constant_shift_of_zeros_stays_zero_though_a_batch_normalization_updates_its_statistics()
+    {
+        var model = new GraphSketch().Parameter("w", [4, 2], 1, 5, 2, 6, 4, 9, 3, 7).Constant("scale", [2], 1, 1).Constant("shift", [2], 0, 0)
+            .Constant("bn.running_mean", [2], 0, 0).Constant("bn.running_var", [2], 1, 1)
+            .Node("BatchNormalization", "w scale shift bn.running_mean bn.running_var", "y mean variance", node => node.SetInt("training_mode", 1)).Loss("y");
+        var values = Ort.Probe(model, new Dictionary<string, TensorProto>());
+        var graph = new TrainingGraphBuilder().Build(model, values, new LossOptions { Type = LossType.ModelOutput, Output = "sum" }, ["w"]);
+        using var session = Ort.Open(graph.Model);
+        var feed = model.Graph.Initializer.ToDictionary(tensor => tensor.Name);
+        for (var run = 0; run < 3; run++)
+        {
+            // What is centered sums to 0, with whatever statistics.
+            Assert.Equal(0, Ort.Run(session, feed)["loss"][0], 1e-4);
+        }
+    }
+
+    [Fact]
     public void Two_parameters_with_the_same_gradient_have_an_output_each()
     {
         var model = new GraphSketch().Parameter("a", [2], 1, 2).Parameter("b", [2], 3, 4).Node("Add", "a b", "c").Node("Mul", "c c", "d").Loss("d");

@@ -6,6 +6,8 @@ namespace OrtZero.Autograd.Internal;
 /// <summary>Mean and variance of a batch, per channel, and the running statistics that follow from them.</summary>
 internal static class BatchStatistics
 {
+    private const double Overwritten = -0.7390851332151607;
+
     public static bool IsTraining(NodeProto node) =>
         node is { OpType: "BatchNormalization", Domain: "" or "ai.onnx" } && node.GetInt("training_mode", 0) != 0;
 
@@ -64,8 +66,9 @@ internal static class BatchStatistics
                 }
 
                 var flat = graph.Cast(graph.Reshape(batch, running.Shape), running.Type);
-                // The kernel may write its own running statistics over the ones it reads, and its result depends on neither.
-                node.Input[index] = graph.Reals(running.Type, running.Shape, new double[Shapes.Count(running.Shape)]).Name;
+                // The kernel may write its own running statistics over the ones it reads, and its result depends on neither. ONNX Runtime
+                // stores small constants of equal value once, so this one must be like no other of the model, such as a bias of zeros.
+                node.Input[index] = graph.Reals(running.Type, running.Shape, [.. Enumerable.Repeat(Overwritten, (int)Shapes.Count(running.Shape))]).Name;
                 states.Add((running.Name, graph.Add(graph.Mul(running, momentum), graph.Mul(flat, 1 - momentum))));
             }
         }

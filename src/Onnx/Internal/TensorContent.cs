@@ -145,20 +145,26 @@ internal static class TensorContent
     // Wide enough for tables stored in bfloat16, far too narrow for a row of weights to pass throughout.
     private static bool OnCircle(float a, float b) => MathF.Abs((a * a) + (b * b) - 1) < 1e-2f;
 
+    /// <summary>Zeros, and numbers that leave nothing of a share behind the exponential: any below -1e4, or one of -10 or less (Swin has -100).</summary>
     private static bool IsAdditiveMask(ReadOnlySpan<float> values)
     {
-        var blocked = 0;
+        float? blocked = null;
         foreach (var value in values)
         {
-            if (value is not (0 or <= -1e4f))
+            if (value == 0)
+            {
+                continue;
+            }
+
+            if (!(value <= -1e4f) && (!(value <= -10) || (blocked is { } other && other != value)))
             {
                 return false;
             }
 
-            blocked += value < 0 ? 1 : 0;
+            blocked ??= value;
         }
 
-        return blocked > 0;
+        return blocked is { } number && (number <= -1e4f || values.Contains(0f));
     }
 
     private static bool IsTriangularMask(ReadOnlySpan<float> values, int rows, int columns)

@@ -51,6 +51,11 @@ internal static class TrainableFinder
             return "";
         }
 
+        if (IsSpectralVector(session, name))
+        {
+            return "a spectral normalization computes it";
+        }
+
         if (!reached.Contains(name))
         {
             return index.Consumers(name).Any(node => node.OpType == "BatchNormalization") || GeneratedNames.IsGenerated(name)
@@ -72,6 +77,12 @@ internal static class TrainableFinder
             : TensorContent.IsSinusoidTable(tensor) ? "it is a fixed table of sines and cosines"
             : null;
     }
+
+    /// <summary>PyTorch's spectral_norm keeps a weight as weight_orig, and the vectors of its power iteration as weight_u and weight_v.</summary>
+    private static bool IsSpectralVector(ImportSession session, string name) =>
+        (name.EndsWith("_u", StringComparison.Ordinal) || name.EndsWith("_v", StringComparison.Ordinal))
+        && session.Graph.Initializer.Any(tensor => tensor.Name.Length == name.Length + 3
+            && tensor.Name.EndsWith("_orig", StringComparison.Ordinal) && tensor.Name.AsSpan(0, name.Length - 2).SequenceEqual(name.AsSpan(0, name.Length - 2)));
 
     private static bool IsParameterOfOperator(GraphIndex index, TensorProto tensor) =>
         index.Consumers(tensor.Name).Any(node => ParameterSlot.Of(node, node.Input.IndexOf(tensor.Name), tensor) is not null);

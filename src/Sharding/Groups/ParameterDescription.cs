@@ -41,6 +41,14 @@ public sealed record ParameterDescription(string Name, long[] Shape, ParameterKi
     /// <summary>The use in the graph that <see cref="Kind"/> was concluded from; empty if unknown.</summary>
     public string Evidence { get; init; } = "";
 
+    /// <summary>
+    /// Whether it has one axis in the program it comes from. Exporters store a recurrent layer's biases side by side, and the scale and shift of
+    /// a normalization over channels with axes of length 1 behind them.
+    /// </summary>
+    public bool IsFlat => Shape.Length == 1
+        || (Module == ModuleKind.Recurrent && IsBias)
+        || (Kind == ParameterKind.Norm && Shape.Length > 1 && Shape[0] > 1 && !Shape.AsSpan(1).ContainsAnyExcept(1L));
+
     /// <summary>The part of the name after the last dot (or slash): MMEngine's rules for biases ask whether it is exactly "bias".</summary>
     public string LeafName => Name[(Name.AsSpan().LastIndexOfAny('.', '/') + 1)..];
 

@@ -33,7 +33,7 @@ internal sealed class GraphSketch(long opset = 17, TensorElementType real = Tens
 
     public GraphSketch Node(string operatorName, string inputs, string output, Action<NodeProto>? attributes = null)
     {
-        var node = new NodeProto { OpType = operatorName, Name = $"{operatorName}_{output}", Input = { inputs.Split(' ') }, Output = { output } };
+        var node = new NodeProto { OpType = operatorName, Name = $"{operatorName}_{output}", Input = { inputs.Split(' ') }, Output = { output.Split(' ') } };
         attributes?.Invoke(node);
         _graph.Node.Add(node);
         return this;

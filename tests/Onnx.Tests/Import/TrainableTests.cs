@@ -53,6 +53,23 @@ public sealed class TrainableTests
     }
 
     [Fact]
+    public void A_mask_may_subtract_a_hundred()
+    {
+        var model = Model(ModelBuilder.Node("Add", ["x", "mask"], "h"), ModelBuilder.Node("Add", ["h", "table"], "y"))
+            .With(TensorFactory.FromSingles("mask", [2, 2], [0, -100, 0, -100]), TensorFactory.FromSingles("table", [2, 2], [0, -100, 0, -50]));
+        Assert.Equal(["table"], Trainable(model));
+    }
+
+    [Fact]
+    public void Vectors_of_a_spectral_normalization_are_not_trained()
+    {
+        var model = Model(ModelBuilder.Node("MatMul", ["x", "conv.weight_orig"], "h"), ModelBuilder.Node("Mul", ["h", "conv.weight_u"], "i"),
+                ModelBuilder.Node("Mul", ["i", "other.weight_v"], "y"))
+            .With(ModelBuilder.Random("conv.weight_orig", 1, 4, 4), ModelBuilder.Random("conv.weight_u", 2, 4), ModelBuilder.Random("other.weight_v", 3, 4));
+        Assert.Equal(["conv.weight_orig", "other.weight_v"], Trainable(model));
+    }
+
+    [Fact]
     public void Fixed_position_encodings_are_not_trained_but_learned_ones_are()
     {
         var table = new float[6 * 8];

@@ -39,6 +39,21 @@ public sealed class ParameterGroupTableTests
     ];
 
     [Fact]
+    public void What_exporters_fold_into_more_axes_is_still_flat()
+    {
+        ParameterDescription[] model =
+        [
+            new("gru.bias_l0", [2, 48], ParameterKind.Bias, true) { Module = ModuleKind.Recurrent },
+            new("gru.weight_ih_l0", [2, 24, 12], ParameterKind.Linear) { Module = ModuleKind.Recurrent },
+            new("norm.weight", [8, 1, 1], ParameterKind.Norm),
+            new("grn.gamma", [1, 1, 1, 8], ParameterKind.Norm),
+            new("shift", [8, 1, 1], ParameterKind.Bias, true),
+        ];
+        var table = ParameterGroupTable.Resolve(model, s_optimizer, new() { FlatDecayMult = 0 }, []);
+        Assert.Equal(["gru.bias_l0", "norm.weight"], table.Parameters.Where(parameter => parameter.WeightDecay == 0).Select(parameter => parameter.Name));
+    }
+
+    [Fact]
     public void Rules_for_norms_come_before_those_for_biases_and_these_before_depthwise_and_flat()
     {
         var table = Resolve(new ParamwiseRules

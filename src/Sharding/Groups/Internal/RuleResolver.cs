@@ -132,7 +132,7 @@ internal sealed class RuleResolver(OptimizerSettings optimizer, ParamwiseRules r
             return ("dwconv_decay_mult", depthwise);
         }
 
-        return parameter.Shape.Length == 1 && !parameter.IsDeformableOffset && rules.FlatDecayMult is { } flat
+        return parameter.IsFlat && !parameter.IsDeformableOffset && rules.FlatDecayMult is { } flat
             ? ("flat_decay_mult", flat)
             : null;
     }
