@@ -24,6 +24,20 @@ public sealed class PlanTests
     }
 
     [Fact]
+    public void What_is_frozen_is_counted_apart()
+    {
+        using var job = Job.Vlm().With("model.lora", """{ "r": 4 }""");
+        var parameters = Plan(job, "--world-size", "2").GetProperty("parameters");
+        var frozen = parameters.GetProperty("elements").GetInt64() - parameters.GetProperty("trainable_elements").GetInt64();
+
+        Assert.Equal(314_656, frozen);
+        Assert.Equal(frozen * sizeof(float), parameters.GetProperty("frozen_bytes").GetInt64());
+        Assert.Contains(
+            "the process itself and 1,258,624 bytes of frozen parameters come on top.",
+            ProgramRun.Train(1, "plan", job.Configuration, "--world-size", "2").Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void An_average_counts_with_what_a_rank_keeps_of_it()
     {
         using var job = Job.Vlm();

@@ -47,6 +47,9 @@ public sealed class PreparedModel
     /// <summary>The names of the parameters that are trained, in model order.</summary>
     public IReadOnlyList<string> Trainable { get; }
 
+    /// <summary>The bytes of all parameters, those that are not trained included.</summary>
+    public long ParameterBytes => Groups.Parameters.Sum(parameter => parameter.Shape.Aggregate((long)sizeof(float), (bytes, length) => bytes * length));
+
     /// <summary>The adapters of <c>model.lora</c>. Null: there are none.</summary>
     internal LowRankAdaptation? Adaptation { get; }
 

@@ -86,6 +86,43 @@ public sealed class LoraTests : IDisposable
     }
 
     [Fact]
+    public void A_matrix_that_is_frozen_is_merged_and_exported_with_what_it_began_with()
+    {
+        var (prepared, _) = Train("""{ "r": 2, "target_modules": ["fc1", "fc2"] }""", frozen: """["*.lora_A.weight", "fc1.lora_B.weight"]""");
+        Assert.Equal(["fc2.lora_B.weight"], prepared.Trainable);
+        var adapters = prepared.Adaptation!.State.Adapters;
+        using var checkpoint = CheckpointReader.Open(Path.Combine(_folder, "work", "checkpoints", "step-00000006"));
+
+        CheckpointExport.WriteModel(checkpoint, null, Path.Combine(_folder, "export.onnx"));
+        CheckpointExport.WriteAdapter(checkpoint, Path.Combine(_folder, "adapter"));
+
+        var before = OnnxModel.Load(Path.Combine(_folder, "model.onnx")).Graph;
+        foreach (var file in (string[])["work/model.onnx", "export.onnx"])
+        {
+            var trained = OnnxModel.Load(Path.Combine(_folder, file)).Graph;
+            Assert.Equal(before.FindInitializer("fc1.weight")!.ToSingles(), trained.FindInitializer("fc1.weight")!.ToSingles());
+            Assert.Equal(
+                adapters[1].Merge(before.FindInitializer("fc2.weight")!.ToSingles(), LowRankAdaptation.Start(adapters[1], 7), checkpoint.ReadParameter("fc2.lora_B.weight")),
+                trained.FindInitializer("fc2.weight")!.ToSingles());
+        }
+
+        using var exported = SafetensorsFile.Read(Path.Combine(_folder, "adapter", "adapter_model.safetensors"));
+        Assert.Equal(LowRankAdaptation.Start(adapters[0], 7), exported.ReadSingles("base_model.model.fc1.lora_A.weight"));
+        Assert.All(exported.ReadSingles("base_model.model.fc1.lora_B.weight"), value => Assert.Equal(0, value));
+        Assert.Equal(checkpoint.ReadParameter("fc2.lora_B.weight"), exported.ReadSingles("base_model.model.fc2.lora_B.weight"));
+    }
+
+    [Fact]
+    public void Stages_shard_adapters_alone()
+    {
+        var forecast = TrainingForecast.Of(TrainingConfiguration.Load(Write("""{ "r": 2 }""", null)), worldSize: 2);
+
+        // Two adapters' matrices of 22 elements, each padded to a block of 256; the weights themselves take no gradients and no state.
+        Assert.Equal(["fc1.lora_A.weight", "fc1.lora_B.weight"], forecast.Prepared.Trainable);
+        Assert.All(forecast.Stages, stage => Assert.InRange(stage.ModelState.Total, 1, 2 * 256 * 4 * sizeof(float)));
+    }
+
+    [Fact]
     public void What_drops_before_adapters_trains_otherwise_whatever_the_models_own_dropout_is()
     {
         var (_, plain) = Train("""{ "r": 2, "target_modules": ["fc1", "fc2"] }""");
@@ -199,10 +236,10 @@ public sealed class LoraTests : IDisposable
     private PreparedModel Prepare(string lora, string? paramwise = null, bool shared = false, int seed = 7) =>
         PreparedModel.Load(TrainingConfiguration.Load(Write(lora, null, paramwise, shared), [$"randomness.seed={seed}"]));
 
-    private (PreparedModel Prepared, List<double> Losses) Train(string lora, string? dropout = null)
+    private (PreparedModel Prepared, List<double> Losses) Train(string lora, string? dropout = null, string frozen = "[]")
     {
         using var communicator = new SingleProcessCommunicator();
-        using var run = TrainingRun.Open(TrainingConfiguration.Load(Write(lora, dropout)), communicator, NullLogger.Instance);
+        using var run = TrainingRun.Open(TrainingConfiguration.Load(Write(lora, dropout), [$"model.frozen={frozen}"]), communicator, NullLogger.Instance);
         run.Execute(CancellationToken.None);
         var lines = File.ReadAllLines(Path.Combine(_folder, "work", "metrics.jsonl")).Select(line => JsonNode.Parse(line)!).ToList();
         return (run.Prepared, [.. lines.Select(line => line["loss"]!.GetValue<double>())]);

@@ -46,7 +46,7 @@ internal sealed class Trainer : IDisposable
         var zero = SettingsMapping.Zero(configuration.ZeroOptimization, configuration.Randomness);
         var parameters = materials.Graph.Parameters.Select(parameter => (parameter.Name, parameter.Shape)).ToList();
         var plan = PartitionPlan.Create(materials.Graph, communicator.Size, zero);
-        LoadingMemory.Release(plan.ParameterElements * sizeof(float));
+        LoadingMemory.Release(materials.Prepared.ParameterBytes);
         var engine = new ZeroEngine(plan, materials.Prepared.Groups, communicator, zero, logger);
         try
         {
