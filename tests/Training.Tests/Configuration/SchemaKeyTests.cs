@@ -15,7 +15,7 @@ public sealed class SchemaKeyTests : IDisposable
     private static readonly string[] s_values =
     [
         "null", "true", "false", "\"\"", "\"nonsense\"", "\"auto\"", "0", "1", "-1", "0.5", "2.5", "1e30", "1e400", "-1e400", "[]", "[1]", "[\"nonsense\"]",
-        "[null]", "[[]]", "[{}]", "{}", "{\"nonsense\": 1}", "{\"\": null}",
+        "[null]", "[[]]", "[{}]", "{}", "{\"nonsense\": 1}", "{\"\": null}", "[0]", "[-1]", "[1e400]", "[\"\"]", "[true]", "[1, 2, 3, 4, 5, 6, 7]",
     ];
 
     private readonly ConfigurationFolder _folder = new();
@@ -53,18 +53,49 @@ public sealed class SchemaKeyTests : IDisposable
             }
 
             var problems = Assert.IsType<ConfigurationException>(exception).Problems;
+            Assert.Equal(ExitCodes.BadInput, ExitCodes.Of(exception!));
             Assert.All(problems, problem => Assert.Matches("^cfg|^/|^[^ ]*cfg\\.json line [0-9]+: [^\\n]+[.?]$", problem));
             Assert.All(problems, problem => Assert.DoesNotContain("Exception", problem, StringComparison.Ordinal));
             if (!fits)
             {
                 forbidden++;
-                var place = path.Split('/').Where(step => !char.IsAsciiDigit(step[0])).First();
-                Assert.Contains(problems, problem => problem.Contains(place, StringComparison.Ordinal));
+                var (full, single) = Written(path);
+                Assert.True(
+                    problems.Any(problem => Names(problem, full) || Names(problem, single)),
+                    $"{text} for {full} is answered without its key path: {string.Join('\n', problems)}");
             }
         }
 
         Assert.True(forbidden >= 8, $"The schema forbids only {forbidden} of the values.");
     }
+
+    [Theory]
+    [MemberData(nameof(Keys))]
+    public void A_key_beside_it_that_is_misspelt_is_answered_with_its_path_and_the_right_one(string path)
+    {
+        // Every key in place of which there can be another: with two letters changing places.
+        var key = path.Split('/')[^1];
+        var wrong = key.Length < 3 ? $"{key}x" : $"{key[..^2]}{key[^1]}{key[^2]}{(key[^1] == key[^2] ? "x" : "")}";
+        var root = JsonNode.Parse(ConfigurationFolder.Valid)!.AsObject();
+        var steps = path.Split('/');
+        Set(s_schema, root, [.. steps[..^1], wrong], 1);
+        var problems = Assert.IsType<ConfigurationException>(Record.Exception(() => _folder.Load(root.ToJsonString()))).Problems;
+
+        var (full, single) = Written(string.Join('/', [.. steps[..^1], wrong]));
+        Assert.Contains(problems, problem =>
+            (Names(problem, full) || Names(problem, single)) && problem.EndsWith($"is not a known key; did you mean \"{key}\"?", StringComparison.Ordinal));
+    }
+
+    // As errors write a path; one object that stands for a list of one has no index.
+    private static (string Full, string Single) Written(string path)
+    {
+        var steps = path.Split('/').Select(step => step.Contains('.', StringComparison.Ordinal) ? $"\"{step}\"" : step).ToList();
+        return (string.Join('.', steps), string.Join('.', steps.Where(step => !char.IsAsciiDigit(step[0]))));
+    }
+
+    // "place: path sentence", or a sentence about something within.
+    private static bool Names(string problem, string path) =>
+        problem.Contains($": {path} ", StringComparison.Ordinal) || problem.Contains($": {path}.", StringComparison.Ordinal) || problem.Contains($" {path} ", StringComparison.Ordinal);
 
     private static IEnumerable<string> Paths(IEnumerable<object[]> rows) => rows.Select(row => (string)row[0]);
 
@@ -98,7 +129,8 @@ public sealed class SchemaKeyTests : IDisposable
         var lists = choices.FindAll(choice => choice["items"]?["properties"] is not null);
         foreach (var choice in lists.Count > 0 ? lists : choices)
         {
-            foreach (var (key, property) in choice["properties"]?.AsObject() ?? [])
+            // What is only described is a key of DeepSpeed that may be anything.
+            foreach (var (key, property) in (choice["properties"]?.AsObject() ?? []).Where(entry => entry.Value!.AsObject().Any(keyword => keyword.Key != "description")))
             {
                 var keyPath = path.Length == 0 ? key : $"{path}/{key}";
                 found(keyPath, property!.AsObject());
@@ -163,7 +195,8 @@ public sealed class SchemaKeyTests : IDisposable
         {
             foreach (var key in choice["required"]!.AsArray())
             {
-                section[key!.GetValue<string>()] = 0.5;
+                var name = key!.GetValue<string>();
+                section[name] = choice["properties"]![name]!["type"]?.GetValue<string>() == "string" ? "x" : 0.5;
             }
         }
 

@@ -43,6 +43,8 @@ internal static class DeepSpeedImport
                         draft.Wrapper["dtype"] = "bfloat16";
                     }
 
+                    Others(bf16, "bf16", draft, "enabled");
+
                     break;
                 case "zero_optimization" when value is JsonObject zero:
                     ReadZero(zero, draft);
@@ -52,9 +54,16 @@ internal static class DeepSpeedImport
                     break;
                 case "tensorboard" when value is JsonObject board:
                     ImportDraft.Section(draft.Root, "log")["tensorboard"] = IsEnabled(board, "tensorboard", draft);
+                    Others(board, "tensorboard", draft, "enabled");
                     break;
                 case "zero_allow_untested_optimizer" or "zero_force_ds_cpu_optimizer":
                     draft.Note($"{key} was left out: every optimizer is sharded and tested here.");
+                    break;
+                case "activation_checkpointing":
+                    draft.Note("activation_checkpointing was left out: graph.recompute computes activations again, by layers or as much as a memory budget needs.");
+                    break;
+                case "flops_profiler" or "wall_clock_breakdown" or "comms_logger":
+                    draft.Note($"{key} has no counterpart and was left out; log.trace writes when each rank computes and communicates.");
                     break;
                 default:
                     draft.HasNoCounterpart(key);
@@ -63,9 +72,13 @@ internal static class DeepSpeedImport
         }
 
         // After the optimizer, whose rate the schedule's highest is compared with.
-        if (source["scheduler"] is JsonObject scheduler)
+        if (source["scheduler"] is not null and not JsonObject)
         {
-            ReadScheduler(scheduler, accumulation, draft);
+            draft.Note("scheduler is no object and was left out.");
+        }
+        else if (source["scheduler"] is JsonObject scheduler)
+        {
+            DeepSpeedSchedule.Read(scheduler, accumulation, draft);
         }
     }
 
@@ -89,6 +102,9 @@ internal static class DeepSpeedImport
             "LAMB" => "LAMB",
             "LION" => "Lion",
             "ADAGRAD" => "Adagrad",
+            "MUON" => "Muon",
+            "SGD" => "SGD",
+            "RMSPROP" => "RMSprop",
             var other => other,
         };
         if (optimizer["type"]?.ToString() == "Adam" && isDecoupled)
@@ -103,73 +119,31 @@ internal static class DeepSpeedImport
                 case "lr" or "betas" or "eps" or "weight_decay" or "momentum":
                     Set(draft.Optimizer, key, draft.Given(parameters, key, $"optimizer.params.{key}", $"set optim_wrapper.optimizer.{key}"));
                     break;
-                case "adam_w_mode" or "torch_adam" or "bias_correction":
+                case "adam_w_mode" or "torch_adam":
+                case "bias_correction" when parameters[key]?.ToString() != "false":
+                    break;
+                case "muon_lr":
+                    var rate = draft.Given(parameters, key, "optimizer.params.muon_lr", "optim_wrapper.optimizer.lr is for both halves");
+                    Set(draft.Optimizer, "lr", rate);
+                    if (rate is not null)
+                    {
+                        draft.Note("optimizer.params.muon_lr became optim_wrapper.optimizer.lr, which is for both halves; give what AdamW updates another by lr or lr_mult in optim_wrapper.paramwise_cfg.groups.");
+                    }
+
+                    break;
+                case "ns_steps" or "nesterov" when draft.Optimizer["type"]?.ToString() == "Muon":
+                    Set(draft.Optimizer, key, draft.Given(parameters, key, $"optimizer.params.{key}", "it keeps its default"));
+                    break;
+                case "adam_lr":
+                    draft.Note("optimizer.params.adam_lr was left out: give what AdamW updates a rate of its own by lr in optim_wrapper.paramwise_cfg.groups.");
                     break;
                 default:
                     draft.HasNoCounterpart($"optimizer.params.{key}");
                     break;
             }
         }
-    }
 
-    private static void ReadScheduler(JsonObject scheduler, int accumulation, ImportDraft draft)
-    {
-        var type = scheduler["type"]?.ToString();
-        if (type is not ("WarmupLR" or "WarmupDecayLR" or "WarmupCosineLR"))
-        {
-            draft.Note($"scheduler {type} has no counterpart: choose a param_scheduler such as OneCycleLR or WSD.");
-            return;
-        }
-
-        var parameters = scheduler["params"] as JsonObject ?? [];
-        var entry = new JsonObject { ["type"] = type, ["by_epoch"] = false };
-        foreach (var (key, _) in parameters)
-        {
-            var value = draft.Given(parameters, key, $"scheduler.params.{key}", "it was left out");
-            switch (key)
-            {
-                // DeepSpeed counts updates, MMEngine and this program micro-batches.
-                case "warmup_num_steps" or "total_num_steps" when ImportDraft.Number(value) is { } steps:
-                    entry[key] = steps * accumulation;
-                    break;
-                case "warmup_type" or "warmup_min_ratio" or "cos_min_ratio":
-                    Set(entry, key, value);
-                    break;
-                case "warmup_max_lr" when ImportDraft.Number(value) is { } highest:
-                    if (ImportDraft.Number(draft.Optimizer["lr"]) is { } rate && rate != highest)
-                    {
-                        draft.Note($"scheduler.params.warmup_max_lr overwrites the optimizer's rate in DeepSpeed: optim_wrapper.optimizer.lr became {SchedulerWindow.Text(highest)}.");
-                    }
-
-                    draft.Optimizer["lr"] = highest;
-                    break;
-                case "warmup_min_lr" or "warmup_num_steps" or "total_num_steps" or "warmup_max_lr":
-                    break;
-                default:
-                    draft.HasNoCounterpart($"scheduler.params.{key}");
-                    break;
-            }
-        }
-
-        if (ImportDraft.Number(parameters["warmup_min_lr"]) is > 0 and var lowest && ImportDraft.Number(draft.Optimizer["lr"]) is > 0 and var peak)
-        {
-            entry["warmup_min_ratio"] = Math.Min(1, lowest / peak);
-            draft.Note($"scheduler.params.warmup_min_lr became the fraction {SchedulerWindow.Text(Math.Min(1, lowest / peak))} of every group's own rate.");
-        }
-
-        if (ImportDraft.Number(entry["total_num_steps"]) is { } total)
-        {
-            entry.Remove("total_num_steps");
-            ImportDraft.Section(draft.Root, "train_cfg")["max_iters"] = total;
-            draft.Note($"total_num_steps became train_cfg.max_iters {SchedulerWindow.Text(total)}: the schedule ends when training does.");
-        }
-
-        if (accumulation > 1)
-        {
-            draft.Note($"Steps of the scheduler were multiplied by {accumulation}: an iteration here is a micro-batch, a step of DeepSpeed an update.");
-        }
-
-        draft.Root["param_scheduler"] = new JsonArray(entry);
+        Others(optimizer, "optimizer", draft, "type", "params");
     }
 
     private static void ReadHalf(JsonObject fp16, ImportDraft draft)
@@ -192,10 +166,7 @@ internal static class DeepSpeedImport
             draft.Wrapper["loss_scale"] = scaler;
         }
 
-        foreach (var key in fp16.Select(entry => entry.Key).Except(["enabled", "loss_scale", "initial_scale_power", "loss_scale_window"]))
-        {
-            draft.HasNoCounterpart($"fp16.{key}");
-        }
+        Others(fp16, "fp16", draft, "enabled", "loss_scale", "initial_scale_power", "loss_scale_window");
     }
 
     private static void ReadZero(JsonObject zero, ImportDraft draft)
@@ -211,6 +182,17 @@ internal static class DeepSpeedImport
             }
 
             Set(section, key, draft.Given(zero, key, $"zero_optimization.{key}", "it keeps its default"));
+        }
+    }
+
+    private static void Others(JsonObject section, string name, ImportDraft draft, params ReadOnlySpan<string> known)
+    {
+        foreach (var (key, _) in section)
+        {
+            if (!known.Contains(key))
+            {
+                draft.HasNoCounterpart($"{name}.{key}");
+            }
         }
     }
 
