@@ -14,18 +14,17 @@ namespace OrtZero.Training.Internal;
 /// <remarks>
 /// Only what reaches the loss or a gradient through values that are not finite themselves counts: an attention mask of minus infinity ends
 /// in a softmax and does no harm. Of those nodes the first in the order of execution whose inputs are all finite is the origin. Values are
-/// fetched a part at a time, so that the search takes little more memory than the run.
+/// outputs a part at a time, each part in a session of its own, so that the search takes little more memory than a run without fusions.
 /// </remarks>
-internal sealed class NonFiniteSearch : IDisposable
+internal sealed class NonFiniteSearch
 {
     private const long BytesAtATime = 256L << 20;
 
+    private readonly OrtEnvironment _environment;
     private readonly TrainingGraph _graph;
-    private readonly OrtSession _session;
     private readonly GraphIndex _index;
     private readonly IReadOnlyList<NodeProto> _order;
     private readonly Dictionary<string, OrtTensor> _inputs;
-    private readonly HashSet<string> _fetchable;
     private readonly HashSet<string> _constants = new(StringComparer.Ordinal);
     private readonly HashSet<string> _broken = new(StringComparer.Ordinal);
     private readonly Func<string, string> _describeInput;
@@ -38,24 +37,13 @@ internal sealed class NonFiniteSearch : IDisposable
     {
         _graph = graph;
         _describeInput = describeInput;
-        var model = graph.Model.Clone();
-        _index = new GraphIndex(model.Graph);
+        _environment = environment;
+        var proto = graph.Model.Graph;
+        _index = new GraphIndex(proto);
         _order = _index.TopologicalOrder();
-        var present = model.Graph.Output.Select(output => output.Name).ToHashSet(StringComparer.Ordinal);
-        foreach (var value in _order.SelectMany(node => node.Output).Where(value => value.Length > 0 && !present.Contains(value)))
-        {
-            // ONNX Runtime infers the type of an output that has none.
-            model.Graph.Output.Add(new ValueInfoProto { Name = value });
-        }
-
-        using var domain = KernelLibrary.CreateDomain(environment);
-        using var options = new OrtSessionOptions(environment) { GraphOptimizationLevel = GraphOptimizationLevel.None };
-        options.AddCustomOperators(domain);
-        _session = OrtSession.Open(environment, model, options);
-        _fetchable = _session.Outputs.Where(output => output.Type == TensorElementType.Float).Select(output => output.Name).ToHashSet(StringComparer.Ordinal);
-        var wanted = _session.Inputs.Select(input => input.Name).ToHashSet(StringComparer.Ordinal);
+        var wanted = proto.Input.Select(input => input.Name).ToHashSet(StringComparer.Ordinal);
         _inputs = inputs.Where(input => wanted.Contains(input.Key)).ToDictionary(input => input.Key, input => input.Value, StringComparer.Ordinal);
-        foreach (var tensor in model.Graph.Initializer.Where(tensor => tensor.ElementType() == TensorElementType.Float))
+        foreach (var tensor in proto.Initializer.Where(tensor => tensor.ElementType() == TensorElementType.Float))
         {
             _constants.Add(tensor.Name);
             Mark(tensor.Name, tensor.ToSingles());
@@ -84,12 +72,10 @@ internal sealed class NonFiniteSearch : IDisposable
             return $"{char.ToUpperInvariant(subject[0])}{subject[1..]} is not finite itself: {Describe(_inputs[input].Span<float>(), _inputs[input].Shape)}.";
         }
 
-        var origin = _order.FirstOrDefault(node => node.Output.Any(reached.Contains) && !_index.Inputs(node).Any(_broken.Contains))
+        var origin = _order.FirstOrDefault(node => node.Output.Any(reached.Contains) && !_index.Inputs(node).Any(_broken.Contains) && !node.Output.All(_constants.Contains))
             ?? _order.First(node => node.Output.Any(reached.Contains) && _index.Inputs(node).Where(_broken.Contains).All(_constants.Contains));
         return Tell(origin);
     }
-
-    public void Dispose() => _session.Dispose();
 
     private void FetchAll()
     {
@@ -97,7 +83,7 @@ internal sealed class NonFiniteSearch : IDisposable
         var bytes = 0L;
         foreach (var node in _order)
         {
-            foreach (var value in node.Output.Where(_fetchable.Contains))
+            foreach (var value in node.Output.Where(value => value.Length > 0))
             {
                 part.Add(value);
                 bytes += SizeOf(value);
@@ -117,19 +103,39 @@ internal sealed class NonFiniteSearch : IDisposable
 
         void Fetch()
         {
-            if (part.Count > 0)
+            foreach (var (name, tensor) in Run(part))
             {
-                var tensors = _session.Run(_inputs, part);
-                foreach (var (name, tensor) in part.Zip(tensors))
-                {
-                    Mark(name, tensor.Span<float>());
-                    tensor.Dispose();
-                }
+                Mark(name, tensor.Span<float>());
+                tensor.Dispose();
             }
 
             part.Clear();
             bytes = 0;
         }
+    }
+
+    // Those of some values that are float32 tensors; the caller disposes them.
+    private List<(string Name, OrtTensor Tensor)> Run(List<string> values)
+    {
+        if (values.Count == 0)
+        {
+            return [];
+        }
+
+        var model = _graph.Model.Clone();
+        model.Graph.Output.Clear();
+        foreach (var value in values)
+        {
+            // ONNX Runtime infers the type of an output that has none.
+            model.Graph.Output.Add(new ValueInfoProto { Name = value });
+        }
+
+        using var domain = KernelLibrary.CreateDomain(_environment);
+        using var options = new OrtSessionOptions(_environment) { GraphOptimizationLevel = GraphOptimizationLevel.None };
+        options.AddCustomOperators(domain);
+        using var session = OrtSession.Open(_environment, model, options);
+        string[] names = [.. session.Outputs.Where(output => output.Type == TensorElementType.Float).Select(output => output.Name)];
+        return names.Length == 0 ? [] : [.. names.Zip(session.Run(_inputs, names))];
     }
 
     private void Mark(string name, ReadOnlySpan<float> values)
@@ -189,8 +195,7 @@ internal sealed class NonFiniteSearch : IDisposable
     private Dictionary<string, (float[] Values, IReadOnlyList<long> Shape)> ValuesOf(List<string> names)
     {
         var result = new Dictionary<string, (float[], IReadOnlyList<long>)>(StringComparer.Ordinal);
-        var computed = names.Where(_fetchable.Contains).ToList();
-        foreach (var (name, tensor) in computed.Zip(_session.Run(_inputs, computed)))
+        foreach (var (name, tensor) in Run([.. names.Where(name => _index.Producer(name) is not null)]))
         {
             result[name] = (tensor.Span<float>().ToArray(), tensor.Shape);
             tensor.Dispose();

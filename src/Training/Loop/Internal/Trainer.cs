@@ -137,7 +137,7 @@ internal sealed class Trainer : IDisposable
             inputs[index] = _microBatch.Tensor;
         }
 
-        using var search = new NonFiniteSearch(_materials.Environment, graph, inputs, name =>
+        var search = new NonFiniteSearch(_materials.Environment, graph, inputs, name =>
             _inputs[bucket].Tensors.ContainsKey(name) ? $"the input '{name}' (samples {string.Join(", ", _samples)} of {_materials.Train[bucket].Name}.fields.{name})"
             : Engine.Plan.TryIndexOf(name, out _) ? $"the parameter '{name}'"
             : $"'{name}'");
