@@ -5,11 +5,11 @@ namespace OrtZero.Training.Tests;
 /// <summary>Odd combinations of schedules against an implementation of their own.</summary>
 public sealed class ReferenceScheduleTests
 {
-    private const int Runs = 400;
+    private const int Runs = 300;
 
     private static readonly double[] s_groups = [1e-3, 1e-4, 0.5];
 
-    public static TheoryData<int> Seeds => [.. Enumerable.Range(1, 8)];
+    public static TheoryData<int> Seeds => [.. Enumerable.Range(1, 4)];
 
     [Theory]
     [MemberData(nameof(Seeds))]
@@ -62,9 +62,11 @@ public sealed class ReferenceScheduleTests
                 var (expected, actual) = (reference.Values[group], schedule.Rates[group]);
                 // Where a cosine or polynomial comes to its end, what is left of the rate is a difference of almost equal numbers.
                 var tolerance = 1e-12 * Math.Max(Math.Abs(expected), s_groups[group] * 1e-3);
-                Assert.True(
-                    Math.Abs(expected - actual) <= tolerance || (double.IsNaN(expected) && double.IsNaN(actual)) || expected.Equals(actual),
-                    string.Create(CultureInfo.InvariantCulture, $"iteration {iteration} of {epochs} x {epochLength}, group {group}: {actual:R} instead of {expected:R} with [{string.Join(", ", options.Select(option => option.ToJson()))}]"));
+                // Written so that a NaN on one side only is a difference.
+                if (!(Math.Abs(expected - actual) <= tolerance) && !expected.Equals(actual))
+                {
+                    Assert.Fail(string.Create(CultureInfo.InvariantCulture, $"iteration {iteration} of {epochs} x {epochLength}, group {group}: {actual:R} instead of {expected:R} with [{string.Join(", ", options.Select(option => option.ToJson()))}]"));
+                }
             }
 
             schedule.AfterIteration();
