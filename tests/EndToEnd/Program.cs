@@ -3,7 +3,7 @@ using OrtZero.EndToEnd.Drills;
 
 namespace OrtZero.EndToEnd;
 
-/// <summary>What takes too long for a test, scripts/fault-drill and scripts/exactness, and what tests start under mpiexec.</summary>
+/// <summary>What takes too long for a test, scripts/fault-drill, scripts/exactness and scripts/overlap, and what tests start under mpiexec.</summary>
 internal static class Program
 {
     private static int Main(string[] args)
@@ -31,10 +31,18 @@ internal static class Program
 
             return new ExactnessMatrix(result.GetValue(quick), result.GetValue(jobs), done, Console.WriteLine).Run();
         }));
+        var rounds = new Option<int>("--rounds") { Description = "How often each setting is measured.", DefaultValueFactory = _ => 3 };
+        var overlap = new Command("overlap", "Measures iterations on two ranks with and without overlapping of communication.") { rounds };
+        overlap.SetAction(result => Report(() =>
+        {
+            new OverlapTable(result.GetValue(rounds), Console.WriteLine).Run();
+            return true;
+        }));
+
         var configurations = new Argument<string[]>("CFG") { Description = "Configurations, trained one after the other." };
         var train = new Command("train", "Trains several configurations within one start of the ranks, and writes gradients.safetensors beside each.") { configurations };
         train.SetAction(result => SharedStart.Train(result.GetValue(configurations)!));
-        return new RootCommand("The long checks of scripts/fault-drill and scripts/exactness.") { drill, exactness, train }.Parse(args).Invoke();
+        return new RootCommand("The long checks of scripts/fault-drill, scripts/exactness and scripts/overlap.") { drill, exactness, overlap, train }.Parse(args).Invoke();
     }
 
     private static int Report(Func<bool> check)

@@ -35,7 +35,7 @@ public sealed class TraceTests
 
         using var printed = ProgramRun.RankWorker(1, ["trace", job.WorkDir]);
         printed.Expect(0);
-        Assert.Matches(@"^rank   communication   hidden   share\n +0 +[\d.]+ ms +[\d.]+ ms +[\d.]+%\n +1 +[\d.]+ ms +[\d.]+ ms +[\d.]+%\n$", printed.Output);
+        Assert.Matches(@"^rank   iteration   communication   hidden   share\n +0 +[1-9][\d.]* ms +[\d.]+ ms +[\d.]+ ms +[\d.]+%\n +1 +[1-9][\d.]* ms +[\d.]+ ms +[\d.]+ ms +[\d.]+%\n$", printed.Output);
     }
 
     [Fact]
