@@ -85,7 +85,7 @@ public sealed class TrainingGraphBuilder(GradientOptions? options = null)
 
         graph.Output.AddRange(states.Select(state => ForwardGraph.Describe(state.OutputName, state.Type, state.Shape)));
         graph.Output.AddRange(kept.Select(output => ForwardGraph.Describe(output.Name, output.Type, output.Shape)));
-        ProviderLowering.Apply(graph, emitter, _options.Target);
+        ProviderLowering.Apply(graph, emitter, _options.Target, forwardNodes);
         ForwardGraph.Prune(graph);
         var own = trainable.Concat(states.Select(state => state.InputName)).Concat(labels.Concat(divisors).Select(label => label.Name)).ToHashSet(StringComparer.Ordinal);
         own.UnionWith(graph.Initializer.Select(tensor => tensor.Name));

@@ -3,7 +3,10 @@ using OrtZero.EndToEnd.Drills;
 
 namespace OrtZero.EndToEnd;
 
-/// <summary>What takes too long for a test, scripts/fault-drill, scripts/exactness and scripts/overlap, and what tests start under mpiexec.</summary>
+/// <summary>
+/// What takes too long for a test, scripts/fault-drill, scripts/exactness and scripts/overlap, what scripts/gpu-check takes along, and what
+/// tests start under mpiexec.
+/// </summary>
 internal static class Program
 {
     private static int Main(string[] args)
@@ -42,7 +45,10 @@ internal static class Program
         var configurations = new Argument<string[]>("CFG") { Description = "Configurations, trained one after the other." };
         var train = new Command("train", "Trains several configurations within one start of the ranks, and writes gradients.safetensors beside each.") { configurations };
         train.SetAction(result => SharedStart.Train(result.GetValue(configurations)!));
-        return new RootCommand("The long checks of scripts/fault-drill, scripts/exactness and scripts/overlap.") { drill, exactness, overlap, train }.Parse(args).Invoke();
+        var folder = new Argument<string>("FOLDER") { Description = "Where to write." };
+        var zoo = new Command("zoo", "Writes a folder with a configuration, the model and its data for each model of fixtures/zoo.") { folder };
+        zoo.SetAction(result => Job.CopyZoo(result.GetRequiredValue(folder)));
+        return new RootCommand("The long checks of scripts/fault-drill, scripts/exactness and scripts/overlap.") { drill, exactness, overlap, train, zoo }.Parse(args).Invoke();
     }
 
     private static int Report(Func<bool> check)

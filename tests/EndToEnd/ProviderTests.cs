@@ -96,6 +96,55 @@ public sealed class ProviderTests(ITestOutputHelper output)
     }
 
     [Fact]
+    public void Recomputation_and_the_average_of_the_weights_work_on_webgpu_as_on_the_cpu()
+    {
+        using var job = Job.Zoo("activations").WithValidation().With("graph.recompute", """{ "memory_budget": "1KiB" }""").With("ema", """{ "decay": 0.5 }""");
+        ProgramRun.Train(1, job.Configuration);
+        var trained = job.TrainedParameters();
+
+        job.With("execution.provider", "\"webgpu\"").With("work_dir", "\"work_gpu\"");
+        using var run = ProgramRun.RankWorker(1, [job.Configuration, "--verbose"], s_swiftShader);
+        run.Expect(0);
+        Assert.Contains("Recomputes", run.Transcript, StringComparison.Ordinal);
+
+        // What is validated and exported is the average, which is not what was trained last.
+        foreach (var file in new[] { "metrics.jsonl", "validation.jsonl" })
+        {
+            double[] Losses(string folder) => [.. Job.ReadLines(job.PathOf($"{folder}/{file}")).Select(line => line.GetProperty("loss").GetDouble())];
+            Assert.InRange(Errors.Relative(Losses("work_gpu"), Losses("work")), 0, 2e-5);
+        }
+
+        Assert.All(Job.ReadParameters(job.PathOf("work_gpu/model.onnx")), parameter =>
+        {
+            var (distance, norm) = Errors.Distance(parameter.Value, Array.ConvertAll(trained[parameter.Key], value => (double)value));
+            Assert.InRange(distance, 0, (1e-3 * norm) + 1e-5);
+        });
+        job.Without("ema", "decay").Settings.Remove("ema");
+        job.With("execution.provider", "\"cpu\"").With("work_dir", "\"work_plain\"");
+        ProgramRun.Train(1, job.Configuration);
+        Assert.All(Job.ReadParameters(job.PathOf("work_plain/model.onnx")), parameter => Assert.NotEqual(trained[parameter.Key], parameter.Value));
+    }
+
+    [Fact]
+    public void Gpu_check_tells_gradients_that_agree_from_those_that_do_not()
+    {
+        using var job = Job.Zoo("activations");
+        using var run = ProgramRun.RankWorker(1, ["gpu-check", job.Configuration], s_swiftShader);
+        run.Expect(0);
+        Assert.Contains("All gradients on webgpu are within 0.001 of their norm of the CPU's.", run.Output, StringComparison.Ordinal);
+
+        // Rounding alone makes some difference.
+        using var strict = ProgramRun.RankWorker(1, ["gpu-check", job.Configuration, "--tolerance", "1e-12"], s_swiftShader);
+        strict.Expect(1);
+        Assert.Contains("MISS", strict.Output, StringComparison.Ordinal);
+        Assert.Contains("1 of 1 models have gradients on webgpu", strict.Output, StringComparison.Ordinal);
+
+        using var without = ProgramRun.RankWorker(1, ["gpu-check", job.Configuration], s_noGpu);
+        without.Expect(2);
+        Assert.Contains("Vulkan finds no adapter: install", without.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Auto_trains_on_the_cpu_where_nothing_else_works_and_says_why()
     {
         using var job = Job.Zoo("activations");

@@ -131,6 +131,9 @@ internal sealed partial class GraphEmitter
         _values.Add(value with { Name = name });
     }
 
+    /// <summary>What is written from now on is written anew, though an equal node is there: it may stand behind those to come.</summary>
+    public void ForgetWritten() => _written.Clear();
+
     /// <summary>
     /// Says that a value sums to exactly 0 over all axes but axis 1, which rounding would hide: the gradient of a bias in front of a batch
     /// normalization is nothing but noise, and an optimizer that divides by its size would make steps of it.

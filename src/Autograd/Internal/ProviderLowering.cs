@@ -32,7 +32,11 @@ internal static class ProviderLowering
         ["Dropout"] = (graph, node, inputs) => IsIdle(graph, node) ? inputs[0] : null,
     };
 
-    public static void Apply(GraphProto graph, GraphEmitter emitter, OperatorTarget target)
+    /// <param name="graph">The graph, changed in place.</param>
+    /// <param name="emitter">Writes into it.</param>
+    /// <param name="target">Whose kernels to keep to.</param>
+    /// <param name="forward">The nodes of the forward pass; what stands for them is added.</param>
+    public static void Apply(GraphProto graph, GraphEmitter emitter, OperatorTarget target, HashSet<NodeProto>? forward = null)
     {
         if (target != OperatorTarget.WebGpu)
         {
@@ -41,6 +45,7 @@ internal static class ProviderLowering
 
         var nodes = graph.Node.ToArray();
         graph.Node.Clear();
+        emitter.ForgetWritten();
         foreach (var node in nodes)
         {
             var inputs = node.Input.Select(name => name.Length > 0 && emitter.TryFind(name, out var value) ? value : null).ToArray();
@@ -52,6 +57,7 @@ internal static class ProviderLowering
             }
 
             emitter.Scope = NodeContext.NameOf(node);
+            var written = graph.Node.Count;
             if (form(emitter, node, inputs!) is { } result)
             {
                 emitter.Name(result, node.Output[0]);
@@ -59,6 +65,11 @@ internal static class ProviderLowering
             else
             {
                 graph.Node.Add(node);
+            }
+
+            if (forward?.Contains(node) == true)
+            {
+                forward.UnionWith(graph.Node.Skip(written));
             }
         }
     }

@@ -68,6 +68,7 @@ internal static class CommandLine
 
         root.Subcommands.Add(PlanCommand.Create());
         root.Subcommands.Add(GradcheckCommand.Create());
+        root.Subcommands.Add(GpuCheckCommand.Create());
         root.Subcommands.Add(ArtifactsCommand.Create());
         root.Subcommands.Add(CheckpointCommands.Inspect());
         root.Subcommands.Add(CheckpointCommands.Export());

@@ -40,6 +40,24 @@ public sealed class RecomputeTests
     }
 
     [Fact]
+    public void Nodes_written_for_a_provider_stay_in_the_pass_they_belong_to()
+    {
+        // WebGPU lacks some of its activations, for each of which several nodes stand in the forward pass.
+        var golden = GoldenModel.Load("zoo", "activations", "model.onnx");
+        var batch = golden.Batch(0, [.. new[] { "x", "labels" }.Select(field => (field, RepositoryPaths.Fixture("zoo", "activations", $"{field}.npy")))]);
+        var gradients = new GradientOptions { FusedKernels = false, Target = OperatorTarget.WebGpu };
+        var plain = new TrainingGraphBuilder(gradients).Build(
+            golden.Model, golden.Values(batch), new LossOptions { Output = golden.Model.Graph.Output[0].Name, Labels = "labels" }, golden.Trainable);
+        var (graph, _) = Recompute.Apply(plain, new RecomputeOptions { MemoryBudget = 1 }, gradients);
+        using var before = Ort.Open(plain.Model, GraphOptimizationLevel.None);
+        using var after = Ort.Open(graph.Model, GraphOptimizationLevel.None);
+        var expected = Ort.Run(before, golden.Feed(batch));
+        var actual = Ort.Run(after, golden.Feed(batch));
+        Assert.All(expected, pair => Assert.Equal(pair.Value, actual[pair.Key]));
+        Assert.Contains(graph.Model.Graph.Node, node => node.Name.EndsWith("/recomputed", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void What_is_recomputed_waits_for_a_gradient()
     {
         var golden = GoldenModel.Load("gpt_nano", "gpt_nano.onnx");

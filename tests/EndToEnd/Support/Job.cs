@@ -252,6 +252,20 @@ internal sealed class Job : IDisposable
             .With("model.loss", $$"""{ "type": "{{(isSquared ? "mse" : "cross_entropy")}}", "output": "{{model.Graph.Output[0].Name}}", "labels": "labels" }""");
     }
 
+    /// <summary>Writes a folder for every model of fixtures/zoo, with all that training it needs.</summary>
+    public static void CopyZoo(string folder)
+    {
+        foreach (var name in Directory.GetDirectories(RepositoryPaths.Fixture("zoo")).Select(path => Path.GetFileName(path)!).Order(StringComparer.Ordinal))
+        {
+            using var job = Zoo(name);
+            var target = Directory.CreateDirectory(Path.Combine(folder, name)).FullName;
+            foreach (var file in Directory.GetFiles(job.Folder))
+            {
+                File.Copy(file, Path.Combine(target, Path.GetFileName(file)), overwrite: true);
+            }
+        }
+    }
+
     /// <summary>The losses that PyTorch computed for it.</summary>
     public static double[] ZooLosses(string name) => [.. ReadZoo(name).GetProperty("losses_f64").EnumerateArray().Select(loss => loss.GetDouble())];
 
