@@ -10,8 +10,8 @@ namespace OrtZero.RankWorker.Internal;
 /// <summary><c>rankworker gpu-check CFG… --provider webgpu</c>: the gradients of a first update there against those of the CPU.</summary>
 internal static class GpuCheckCommand
 {
-    /// <summary>What rounding makes of gradients that are zero, in relation to the norm of all of them.</summary>
-    private const double Rounding = 1e-7;
+    /// <summary>A gradient smaller than this part of all of them counts as that large: rounding is all there is of it.</summary>
+    private const double Smallest = 1e-5;
 
     internal static Command Create()
     {
@@ -76,8 +76,7 @@ internal static class GpuCheckCommand
             norm += (double)expected[i] * expected[i];
         }
 
-        var rest = Math.Sqrt(distance) - (Rounding * whole);
-        return double.IsNaN(distance) ? double.PositiveInfinity : rest <= 0 ? 0 : rest / Math.Sqrt(norm);
+        return double.IsNaN(distance) ? double.PositiveInfinity : distance == 0 ? 0 : Math.Sqrt(distance) / Math.Max(Math.Sqrt(norm), Smallest * whole);
     }
 
     private static void Line(FormattableString text) => Console.Out.WriteLine(text.ToString(CultureInfo.InvariantCulture));

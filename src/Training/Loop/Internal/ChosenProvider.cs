@@ -50,17 +50,9 @@ internal sealed class ChosenProvider
             if (status.Works)
             {
                 (var options, adapter) = Options(configuration, kind, status, communicator);
-                // Stage 3 gathers parameters inside the graph, which only operators of the CPU can do.
-                var stage = configuration.ZeroOptimization.Stage;
-                status = stage == 3
-                    ? status with
-                    {
-                        Problem = "zero_optimization.stage 3 gathers parameters by operators of the CPU",
-                        Fix = "set zero_optimization.stage to 2",
-                    }
-                    : isAuto && status.Adapters.Count > 0 && status.Adapters.All(found => found.IsSoftware)
-                        ? status with { Problem = $"its only adapter {status.Adapters[0].Name} is a program on the processor", Fix = "name webgpu to use it all the same" }
-                        : ProviderCheck.Try(environment, name, options);
+                status = isAuto && status.Adapters.Count > 0 && status.Adapters.All(found => found.IsSoftware)
+                    ? status with { Problem = $"its only adapter {status.Adapters[0].Name} is a program on the processor", Fix = "name webgpu to use it all the same" }
+                    : ProviderCheck.Try(environment, name, options);
                 if (status.Works)
                 {
                     if (communicator.Rank == 0)

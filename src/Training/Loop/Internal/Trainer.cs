@@ -84,7 +84,7 @@ internal sealed class Trainer : IDisposable
     {
         CloseSessions();
         Engine.Train(trained);
-        if (_materials.Provider.IsCpu)
+        if (_materials.Provider.IsCpu || _materials.Configuration.ZeroOptimization.Stage == 3)
         {
             var graphs = Engine.AttachAll(_materials.Graphs);
             _sessions = RankAgreement.Run(Engine.Communicator, () =>
