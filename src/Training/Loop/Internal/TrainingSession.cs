@@ -21,6 +21,9 @@ internal sealed class TrainingSession : ITrainingSession
     private readonly OrtSession _session;
     private readonly OrtBinding _binding;
     private readonly ZeroEngine _engine;
+    private readonly TrainingGraph _graph;
+    private readonly MicroBatchIndex _microBatch;
+    private readonly LossDivisors? _divisors;
     private readonly InputBuffers _inputs;
     private readonly CarriedStates _states;
     private readonly string[] _parameters;
@@ -32,6 +35,7 @@ internal sealed class TrainingSession : ITrainingSession
         TrainingMaterials materials, ZeroEngine engine, TrainingGraph graph, int bucket, InputBuffers inputs, CarriedStates states,
         MicroBatchIndex microBatch, LossDivisors? divisors)
     {
+        (_graph, _microBatch, _divisors) = (graph, microBatch, divisors);
         _engine = engine;
         _bucket = bucket;
         _inputs = inputs;
@@ -57,10 +61,11 @@ internal sealed class TrainingSession : ITrainingSession
         _session = OrtSession.Open(materials.Environment, graph.Model, options);
         _binding = _session.CreateBinding();
         Bind();
+
+        // Until the first run a checkpoint may still be loaded.
+        _bound = -1;
         _loss = OrtTensor.Wrap(_results, 0, TensorElementType.Float, []);
         _token = OrtTensor.Wrap(_results, Alignment, TensorElementType.Float, []);
-        microBatch.Bind(_binding, graph);
-        divisors?.Bind(_binding, graph);
         _binding.Output(graph.LossName, _loss);
         if (graph.CountName is { } count)
         {
@@ -98,6 +103,8 @@ internal sealed class TrainingSession : ITrainingSession
         }
 
         _bound = _engine.Updates;
+        _microBatch.Bind(_binding, _graph);
+        _divisors?.Bind(_binding, _graph);
         _states.Bind(_binding);
     }
 
