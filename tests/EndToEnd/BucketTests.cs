@@ -41,6 +41,24 @@ public sealed class BucketTests
     }
 
     [Fact]
+    public void Padded_arrays_are_cut_into_the_same_buckets()
+    {
+        using var lists = NewJob(isPadded: false);
+        using var measured = NewJob(isPadded: true, """{ "lengths": [4, 6, 13], "fields": ["ids", "labels"], "pad_field": "labels", "pad_value": -100 }""");
+        using var told = NewJob(isPadded: true, """{ "lengths": [6, 13], "fields": ["labels", "ids"], "sample_lengths": "lengths.npy" }""");
+        NpyWriter.Write(told.PathOf("lengths.npy"), [.. Enumerable.Range(0, ShortSamples + LongSamples).Select(sample => sample < ShortSamples ? 5L : 13)], ShortSamples + LongSamples);
+        Assert.Single(((Job[])[lists, measured, told]).Select(job =>
+        {
+            ProgramRun.Train(1, job.With("micro_batch_size", "4").With("randomness.deterministic", "true").Configuration);
+            return Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(job.TrainedModel)));
+        }).Distinct());
+
+        using var run = ProgramRun.RankWorker(1, [told.With("data.train.buckets.lengths", "[6, 12]").Configuration]);
+        run.Expect(2);
+        Assert.Contains("data.train.buckets.lengths ends with 12, but sample 16 has the length 13; add a longer one, up to 13.", run.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_shuffled_run_has_the_same_bits_on_other_ranks_and_resumed()
     {
         var hashes = ((int Ranks, int Counts, int Stage, bool IsResumed)[])[(1, 4, 0, false), (2, 2, 3, false), (2, 2, 2, true)];
@@ -74,7 +92,7 @@ public sealed class BucketTests
         Assert.Contains($"the model input \"ids\" is [4, {ids.Shape[1]}]", run.Error, StringComparison.Ordinal);
     }
 
-    private static Job NewJob(bool isPadded)
+    private static Job NewJob(bool isPadded, string buckets = "null")
     {
         var job = Job.Empty();
         OpenAxesModel.Save(job.PathOf("model.onnx"));
@@ -104,7 +122,7 @@ public sealed class BucketTests
         return job.With("data.train.fields", isPadded
                 ? """{ "ids": "ids.npy", "labels": "labels.npy" }"""
                 : """{ "ids": ["ids_short.npy", "ids_long.npy"], "labels": ["labels_short.npy", "labels_long.npy"] }""")
-            .WithValidation();
+            .With("data.train.buckets", buckets).WithValidation();
     }
 
     private static long[] Pad(long[] row, long with) => [.. row, .. Enumerable.Repeat(with, Long - row.Length)];

@@ -15,7 +15,10 @@ public sealed record DatasetSection
     /// </summary>
     public required IReadOnlyDictionary<string, DataFieldSource> Fields { get; init; }
 
-    /// <summary>How many lengths of samples there are. Not a key.</summary>
+    /// <summary>Cuts padded samples to a few lengths, each of which is trained by a graph of its own. Null: all have the length of the arrays.</summary>
+    public BucketsSection? Buckets { get; init; }
+
+    /// <summary>How many lengths of samples the fields list. Not a key.</summary>
     [JsonIgnore]
     public int BucketCount => Fields.Values.Select(source => source.Others.Count + 1).DefaultIfEmpty(1).Max();
 

@@ -169,7 +169,7 @@ public sealed class BatchFiller
                 (index, position[axis]) = Math.DivRem(index, Field.SampleShape[axis]);
             }
 
-            return $"{Field.Array.Name}: element {NpyHeader.TextOf([sample, .. position])} (sample {sample} of {_place})";
+            return $"{Field.Array.Name}: element {NpyHeader.TextOf([Field.PlaceOf(sample), .. position])} (sample {Field.PlaceOf(sample)} of {_place})";
         }
 
         private static bool IsFinite(string value) =>

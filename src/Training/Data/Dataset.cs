@@ -47,6 +47,11 @@ public sealed class Dataset : IDisposable
     public static IReadOnlyList<Dataset> OpenBuckets(DatasetSection section, string name)
     {
         ArgumentNullException.ThrowIfNull(section);
+        if (section.Buckets is { } buckets)
+        {
+            return Cut(Open(section, name), buckets);
+        }
+
         var datasets = new List<Dataset>();
         try
         {
@@ -77,6 +82,33 @@ public sealed class Dataset : IDisposable
         foreach (var file in _files)
         {
             file.Dispose();
+        }
+    }
+
+    // Which are empty are left out; the files belong to the first.
+    private static List<Dataset> Cut(Dataset whole, BucketsSection section)
+    {
+        try
+        {
+            var datasets = new List<Dataset>();
+            foreach (var (bucket, samples) in Internal.SampleBuckets.Divide(section, whole.Name, whole._fields, whole.Count).Index().Where(item => item.Item.Length > 0))
+            {
+                var dataset = new Dataset(whole.Name) { Count = samples.Length };
+                foreach (var (name, field) in whole._fields)
+                {
+                    dataset._fields.Add(name, new DataField(field, samples, section.Fields.Contains(name) ? section.Lengths[bucket] : null));
+                }
+
+                datasets.Add(dataset);
+            }
+
+            datasets[0]._files.AddRange(whole._files);
+            return datasets;
+        }
+        catch
+        {
+            whole.Dispose();
+            throw;
         }
     }
 

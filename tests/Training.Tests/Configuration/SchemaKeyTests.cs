@@ -196,7 +196,13 @@ public sealed class SchemaKeyTests : IDisposable
             foreach (var key in choice["required"]!.AsArray())
             {
                 var name = key!.GetValue<string>();
-                section[name] = choice["properties"]![name]!["type"]?.GetValue<string>() == "string" ? "x" : 0.5;
+                var property = choice["properties"]![name]!;
+                section[name] = property["type"]?.GetValue<string>() switch
+                {
+                    "string" => "x",
+                    "array" => new JsonArray(property["items"]!["type"]?.GetValue<string>() == "string" ? "x" : 1),
+                    _ => 0.5,
+                };
             }
         }
 

@@ -92,6 +92,8 @@ internal sealed class ConfigurationRules(ConfigurationNode root, ConfigurationPr
 
         CheckBuckets(data.Train, "train");
         CheckBuckets(data.Val, "val");
+        BucketRules.Check(data.Train, "train", Report);
+        BucketRules.Check(data.Val, "val", Report);
         var names = FieldNames();
         if (data.Val?.Fields is not null)
         {
