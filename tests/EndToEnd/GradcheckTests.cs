@@ -32,6 +32,15 @@ public sealed class GradcheckTests
     }
 
     [Fact]
+    public void A_limit_of_time_leaves_parameters_out_and_says_so()
+    {
+        using var run = Gradcheck(s_model, "--seconds", "1e-6");
+        run.Expect(0);
+        Assert.Contains("the gradients of 1 of 7 parameters, spread over the model, agree", run.Output, StringComparison.Ordinal);
+        Assert.Contains("not compared", run.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_difference_above_the_tolerance_is_said_of_each_parameter()
     {
         using var run = Gradcheck(s_model, "--tolerance", "1e-30");

@@ -43,7 +43,13 @@ public static class GradientCheck
         var comparison = new SlopeComparison(subject.Function, isDouble, tolerance);
         var isHalf = model.Graph.Output.Any(output => output.ElementType() is TensorElementType.Float16 or TensorElementType.BFloat16);
         var whole = Math.Sqrt(subject.Gradients.Values.Sum(gradient => gradient.Sum(value => value * value)));
-        var checks = parameters.Select((name, i) => Check(name, i)).ToArray();
+        var budget = ProbeBudget.Plan(options, parameters.Count, () => subject.Function.Evaluate());
+        var checks = new ParameterGradientCheck[parameters.Count];
+        foreach (var (i, position) in ProbeBudget.Spread(parameters.Count).Select((i, position) => (i, position)))
+        {
+            checks[i] = Check(parameters[i], i, isCompared: position == 0 || !budget.IsSpent);
+        }
+
         var difference = Math.Abs(subject.TrainingLoss - comparison.Loss);
         return new GradientCheckReport
         {
@@ -72,11 +78,11 @@ public static class GradientCheck
             }
         }
 
-        ParameterGradientCheck Check(string name, int index)
+        ParameterGradientCheck Check(string name, int index, bool isCompared)
         {
             var gradient = subject.Gradients[name];
             var norm = Math.Sqrt(gradient.Sum(value => value * value));
-            var outcome = comparison.Compare(name, gradient, options.Samples, new Random(HashCode(options.Seed, index)), whole);
+            var outcome = isCompared ? comparison.Compare(name, gradient, budget.Samples, new Random(HashCode(options.Seed, index)), whole) : default;
             double? deviation = null;
             if (precise is not null)
             {

@@ -9,6 +9,12 @@ public sealed record GradientCheckOptions
     /// </summary>
     public int Samples { get; init; } = 3;
 
+    /// <summary>
+    /// Ends the comparison after this time, and leaves out single elements from the start where they would not fit into it. Parameters that are
+    /// not reached by then, which lie spread over the model, have <see cref="ParameterGradientCheck.Probes"/> 0. <c>null</c> (default): no limit.
+    /// </summary>
+    public TimeSpan? TimeLimit { get; init; }
+
     /// <summary>Seed of the weights of the outputs, the directions and the samples. Default: 0.</summary>
     public int Seed { get; init; }
 

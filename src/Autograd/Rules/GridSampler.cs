@@ -3,36 +3,42 @@ using OrtZero.Onnx;
 
 namespace OrtZero.Autograd.Rules;
 
-/// <summary>Reads an image [N, C, H, W] at points given in pixels, [N, P, 1] each.</summary>
+/// <summary>
+/// Reads an image [N, C, H, W] or a volume [N, C, D, H, W] at points, given by one position in pixels [N, P, 1] for each of its axes.
+/// </summary>
 internal sealed class GridSampler(GraphEmitter graph, Value image, string padding, bool isAligned)
 {
     // The coefficient of cubic convolution that PyTorch and ONNX Runtime use for sampling.
     private const double A = -0.75;
 
+    private readonly long[] _lengths = image.Shape[2..];
+
     private readonly Value _pixels = graph.Transpose(
-        graph.Reshape(image, image.Shape[0], image.Shape[1], image.Shape[2] * image.Shape[3]), 0, 2, 1);
+        graph.Reshape(image, image.Shape[0], image.Shape[1], Shapes.Count(image.Shape.AsSpan(2))), 0, 2, 1);
 
     /// <summary>A coordinate in [-1, 1] as a position in pixels.</summary>
     public Value Position(Value coordinate, long length) => isAligned
         ? graph.Mul(graph.Add(coordinate, 1), (length - 1) / 2.0)
         : graph.Mul(graph.Add(graph.Mul(graph.Add(coordinate, 1), length), -1), 0.5);
 
-    public Value Nearest(Value across, Value down) =>
-        ToImage(Pixel(graph.Unary("Round", Bounded(across, image.Shape[3])), graph.Unary("Round", Bounded(down, image.Shape[2]))));
+    public Value Nearest(Value[] positions) => ToImage(Pixel([.. Bounded(positions).Select(position => graph.Unary("Round", position))]));
 
-    public Value Linear(Value across, Value down)
+    /// <summary>Between the two neighbours along every axis.</summary>
+    public Value Linear(Value[] positions)
     {
-        across = Bounded(across, image.Shape[3]);
-        down = Bounded(down, image.Shape[2]);
-        var (left, top) = (graph.Unary("Floor", across), graph.Unary("Floor", down));
-        var (dx, dy) = (graph.Sub(across, left), graph.Sub(down, top));
-        var upper = Between(dx, Pixel(left, top), Pixel(graph.Add(left, 1), top));
-        var lower = Between(dx, Pixel(left, graph.Add(top, 1)), Pixel(graph.Add(left, 1), graph.Add(top, 1)));
-        return ToImage(Between(dy, upper, lower));
+        positions = Bounded(positions);
+        var first = Array.ConvertAll(positions, position => graph.Unary("Floor", position));
+        return ToImage(Blend(0, []));
+
+        Value Blend(int axis, Value[] places) => axis == positions.Length
+            ? Pixel(places)
+            : Between(
+                graph.Sub(positions[axis], first[axis]),
+                Blend(axis + 1, [.. places, first[axis]]), Blend(axis + 1, [.. places, graph.Add(first[axis], 1)]));
     }
 
     /// <summary>Cubic convolution over four by four neighbours, each of which is bounded on its own.</summary>
-    public Value Cubic(Value across, Value down)
+    public Value Cubic(Value down, Value across)
     {
         var (left, top) = (graph.Unary("Floor", across), graph.Unary("Floor", down));
         var (columns, rows) = (Weights(graph.Sub(across, left)), Weights(graph.Sub(down, top)));
@@ -42,7 +48,7 @@ internal sealed class GridSampler(GraphEmitter graph, Value image, string paddin
             Value? row = null;
             for (var j = 0; j < 4; j++)
             {
-                var pixel = Pixel(Bounded(graph.Add(left, j - 1), image.Shape[3]), Bounded(graph.Add(top, i - 1), image.Shape[2]));
+                var pixel = Pixel(Bounded([graph.Add(top, i - 1), graph.Add(left, j - 1)]));
                 var term = graph.Mul(columns[j], pixel);
                 row = row is null ? term : graph.Add(row, term);
             }
@@ -65,6 +71,8 @@ internal sealed class GridSampler(GraphEmitter graph, Value image, string paddin
         Value Inner(Value d) => graph.Add(graph.Mul(graph.Add(graph.Mul(d, A + 2), -(A + 3)), graph.Square(d)), 1);
         Value Outer(Value d) => graph.Add(graph.Mul(graph.Add(graph.Mul(graph.Add(graph.Mul(d, A), -5 * A), d), 8 * A), d), -4 * A);
     }
+
+    private Value[] Bounded(Value[] positions) => [.. positions.Select((position, axis) => Bounded(position, _lengths[axis]))];
 
     /// <summary>Border and reflection keep positions inside the image; with zeros they stay where they are.</summary>
     private Value Bounded(Value position, long length)
@@ -92,22 +100,22 @@ internal sealed class GridSampler(GraphEmitter graph, Value image, string paddin
     }
 
     /// <summary>The pixels [N, P, C] at whole positions, and zeros outside the image.</summary>
-    private Value Pixel(Value across, Value down)
+    private Value Pixel(Value[] places)
     {
-        var (height, width) = (image.Shape[2], image.Shape[3]);
-        var row = graph.Cast(graph.Clip(down, 0, height - 1), TensorElementType.Int64);
-        var column = graph.Cast(graph.Clip(across, 0, width - 1), TensorElementType.Int64);
-        var index = graph.Add(graph.Mul(row, graph.Scalar(TensorElementType.Int64, width)), column);
-        long[] shape = [index.Shape[0], index.Shape[1], image.Shape[1]];
-        var pixels = graph.GatherElements(_pixels, graph.Expand(index, shape), 1);
-        if (padding != "zeros")
+        Value? index = null;
+        Value? inside = null;
+        for (var axis = 0; axis < places.Length; axis++)
         {
-            return pixels;
+            var (place, length) = (places[axis], _lengths[axis]);
+            var whole = graph.Cast(graph.Clip(place, 0, length - 1), TensorElementType.Int64);
+            index = index is null ? whole : graph.Add(graph.Mul(index, graph.Scalar(TensorElementType.Int64, length)), whole);
+            var within = graph.And(graph.Greater(place, -0.5), graph.Less(place, length - 0.5));
+            inside = inside is null ? within : graph.And(inside, within);
         }
 
-        var inside = graph.And(
-            graph.And(graph.Greater(across, -0.5), graph.Less(across, width - 0.5)), graph.And(graph.Greater(down, -0.5), graph.Less(down, height - 0.5)));
-        return graph.Masked(inside, pixels);
+        long[] shape = [index!.Shape[0], index.Shape[1], image.Shape[1]];
+        var pixels = graph.GatherElements(_pixels, graph.Expand(index, shape), 1);
+        return padding == "zeros" ? graph.Masked(inside!, pixels) : pixels;
     }
 
     private Value ToImage(Value points) => graph.Transpose(points, 0, 2, 1);

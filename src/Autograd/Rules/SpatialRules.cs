@@ -44,24 +44,28 @@ internal static class SpatialRules
     {
         var x = context.X;
         var grid = context.Input(1);
-        if (x.Shape.Length != 4)
+        var mode = context.Node.GetString("mode", "bilinear");
+        var axes = x.Shape.Length - 2;
+        if (axes != 2 && mode is "cubic" or "bicubic")
         {
-            throw context.Unsupported("sampling of volumes has no gradient rule");
+            throw context.Unsupported($"mode '{mode}' is for images only (use linear or nearest)");
         }
 
-        var mode = context.Node.GetString("mode", "bilinear");
         var graph = context.Graph;
         var sampler = new GridSampler(
             graph, x, context.Node.GetString("padding_mode", "zeros"), context.Node.GetInt("align_corners", 0) != 0);
-        var flat = graph.Reshape(grid, grid.Shape[0], grid.Shape[1] * grid.Shape[2], 2);
-        var (across, down) = (sampler.Position(graph.Slice(flat, 2, 0, 1), x.Shape[3]), sampler.Position(graph.Slice(flat, 2, 1, 2), x.Shape[2]));
+        var flat = graph.Reshape(grid, grid.Shape[0], Shapes.Count(grid.Shape.AsSpan(1..^1)), axes);
+
+        // Points name the last axis first.
+        Value[] positions = [.. Enumerable.Range(0, axes).Select(axis =>
+            sampler.Position(graph.Slice(flat, 2, axes - 1 - axis, axes - axis), x.Shape[axis + 2]))];
         var sampled = mode switch
         {
-            "nearest" => sampler.Nearest(across, down),
-            "linear" or "bilinear" => sampler.Linear(across, down),
-            _ => sampler.Cubic(across, down),
+            "nearest" => sampler.Nearest(positions),
+            "linear" or "bilinear" => sampler.Linear(positions),
+            _ => sampler.Cubic(positions[0], positions[1]),
         };
-        context.Return(0, graph.Reshape(sampled, x.Shape[0], x.Shape[1], grid.Shape[1], grid.Shape[2]));
+        context.Return(0, graph.Reshape(sampled, [.. x.Shape.AsSpan(0, 2), .. grid.Shape.AsSpan(1..^1)]));
         return true;
     }
 

@@ -80,6 +80,11 @@ internal static class CompositeCases
             }
         }
 
+        foreach (var (mode, padding, aligned) in new[] { ("linear", "zeros", 0), ("linear", "reflection", 1), ("nearest", "border", 0) })
+        {
+            yield return ($"GridSample {mode} {padding} {aligned} of a volume", () => SampleVolume(mode, padding, aligned));
+        }
+
         foreach (var reduction in new[] { "mean", "sum", "none" })
         {
             yield return ($"SoftmaxCrossEntropyLoss {reduction}", () => new OperatorCase("SoftmaxCrossEntropyLoss").Single().Real(3, 4)
@@ -90,6 +95,14 @@ internal static class CompositeCases
             .IntegerTensor([1, 2, 0, -1], 2, 2).FixedReal([0.5, 1.5, 0.8], 3).With(node => node.SetInt("ignore_index", -1)).WithOutputs(2));
         yield return ("NegativeLogLikelihoodLoss", () => new OperatorCase("NegativeLogLikelihoodLoss").Single().Real(3, 4)
             .IntegerTensor([1, 3, 0], 3).FixedReal([0.5, 1.5, 0.8, 1.2], 4));
+    }
+
+    private static OperatorCase SampleVolume(string mode, string padding, int aligned)
+    {
+        double[] points = [-0.62, -0.41, 0.13, 0.34, 0.87, -0.22, -1.23, 0.64, 0.29, 1.31, 0.58, 0.77];
+        var test = new OperatorCase("GridSample", 20).Single().Real(1, 2, 3, 4, 5);
+        test = mode == "nearest" ? test.FixedReal(points, 1, 1, 2, 2, 3) : test.RealValues(points, 1, 1, 2, 2, 3);
+        return test.SmallSteps().With(node => node.SetString("mode", mode).SetString("padding_mode", padding).SetInt("align_corners", aligned));
     }
 
     /// <summary>Points of which some lie outside; none so near a pixel's edge that a difference would step over it.</summary>

@@ -55,6 +55,14 @@ internal static class ImageCases
 
         yield return ("Resize to a size", () => new OperatorCase("Resize").Single().Real(1, 2, 3, 4).Missing().Missing().Integers(1, 2, 5, 7)
             .With(node => node.SetString("mode", "linear")));
+        foreach (var (policy, mode) in new[] { ("not_larger", "linear"), ("not_smaller", "linear"), ("not_larger", "cubic"), ("not_smaller", "nearest") })
+        {
+            yield return ($"Resize {policy} {mode}", () => new OperatorCase("Resize", 18).Single().Real(1, 2, 3, 4).Missing().Missing().Integers(7, 7)
+                .With(node => node.SetInts("axes", 2, 3).SetString("mode", mode).SetString("keep_aspect_ratio_policy", policy)));
+        }
+
+        yield return ("Resize with antialias along one axis", () => new OperatorCase("Resize", 18).Single().Real(1, 1, 4, 7).Missing().Missing().Integers(4, 3)
+            .With(node => node.SetInts("axes", 2, 3).SetString("mode", "linear").SetInt("antialias", 1)));
         (string Equation, long[] A, long[] B)[] equations =
         [
             ("bd,edf->ebf", [2, 3], [2, 3, 4]), ("ij,jk->ik", [2, 3], [3, 2]), ("ij,kj", [2, 3], [4, 3]), ("bij,bj->b", [2, 3, 2], [2, 2]),

@@ -59,7 +59,7 @@ internal sealed class SlopeComparison
             Judge("along a random direction", slope, Math.Max(norm, floor), FirstStep(parameter.Size), step => (parameter.Along(direction, step), step));
         }
 
-        var elements = parameter.Count <= samples ? Enumerable.Range(0, parameter.Count) : Pick(parameter.Count, samples, random);
+        var elements = parameter.Count <= Math.Max(1, samples) ? Enumerable.Range(0, parameter.Count) : Pick(parameter.Count, samples, random);
         foreach (var i in elements)
         {
             // An element far larger than the others of its parameter needs longer steps, a far smaller one shorter ones.
