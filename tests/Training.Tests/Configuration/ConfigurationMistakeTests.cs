@@ -12,7 +12,7 @@ public sealed class ConfigurationMistakeTests : IDisposable
     [InlineData("micro_batchsize", "1", "micro_batchsize is not a known key; did you mean \"micro_batch_size\"?")]
     [InlineData("gradient_clipping", "1", "gradient_clipping is not a known key; did you mean optim_wrapper.clip_grad.max_norm?")]
     [InlineData("reduce_bucket_size", "1", "reduce_bucket_size is not a known key; did you mean zero_optimization.reduce_bucket_size?")]
-    [InlineData("log/zzzzzzzz", "1", "log.zzzzzzzz is not a known key; log has \"interval\", \"tensorboard\", \"trace\", \"jsonl\".")]
+    [InlineData("log/zzzzzzzz", "1", "log.zzzzzzzz is not a known key; log has \"interval\", \"watch\", \"watch_distance\", \"tensorboard\", \"trace\", \"jsonl\".")]
     [InlineData("micro_batch_size", "\"8\"", "micro_batch_size is the string \"8\", but must be a whole number. Remove the quotes.")]
     [InlineData("micro_batch_size", "8.5", "micro_batch_size is 8.5, but must be a whole number.")]
     [InlineData("micro_batch_size", "0", "micro_batch_size is 0, but must be at least 1.")]
