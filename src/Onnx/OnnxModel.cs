@@ -39,7 +39,18 @@ public sealed class OnnxModel
     /// The file is not a valid model, its IR version is outside 3 to 13, a tensor's data does not fit its shape, or external
     /// data is missing, too short or outside the model's folder.
     /// </exception>
-    public static OnnxModel Load(string path)
+    public static OnnxModel Load(string path) => Read(path, inFile: false);
+
+    /// <summary>
+    /// The same, but the data of large initializers stays in the file and is read whenever somebody looks at it, so that the model takes
+    /// little memory. The file must not be written to for that long; replacing it by renaming another does no harm.
+    /// See <see cref="Hold"/>.
+    /// </summary>
+    /// <exception cref="FileNotFoundException">There is no such file.</exception>
+    /// <exception cref="OnnxFormatException">As for <see cref="Load(string)"/>; looking at data throws it, too, when the file was changed since.</exception>
+    public static OnnxModel Open(string path) => Read(path, inFile: true);
+
+    private static OnnxModel Read(string path, bool inFile)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         var fullPath = System.IO.Path.GetFullPath(path);
@@ -57,15 +68,26 @@ public sealed class OnnxModel
                     $"The file has {length} bytes, more than the 2 GiB a protobuf message may have; save the model with external data.");
             }
 
-            var proto = ParseMessage(File.ReadAllBytes(fullPath));
+            var proto = (inFile ? ModelSkeleton.TryRead(fullPath) : null) ?? ParseMessage(File.ReadAllBytes(fullPath));
             ModelValidator.CheckHeader(proto);
-            ExternalDataReader.Resolve(proto, System.IO.Path.GetDirectoryName(fullPath)!);
+            ExternalDataReader.Resolve(proto, System.IO.Path.GetDirectoryName(fullPath)!, inFile);
             ModelValidator.CheckTensors(proto);
             return new OnnxModel(proto, path);
         }
         catch (OnnxFormatException exception)
         {
             throw new OnnxFormatException($"{path}: {exception.Message}", exception);
+        }
+    }
+
+    /// <summary>Reads the data of initializers that <see cref="Open"/> left in the file and keeps it in memory, in clones of this model, too.</summary>
+    /// <param name="initializers">Which ones; null for all.</param>
+    /// <exception cref="OnnxFormatException">The file was changed in the meantime.</exception>
+    public void Hold(Func<TensorProto, bool>? initializers = null)
+    {
+        foreach (var tensor in Graph.Initializer.Where(tensor => initializers?.Invoke(tensor) ?? true))
+        {
+            FileBytes.Hold(tensor.RawData);
         }
     }
 

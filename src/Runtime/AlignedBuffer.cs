@@ -25,6 +25,12 @@ public sealed class AlignedBuffer : IDisposable
         ByteLength = byteLength;
     }
 
+    /// <summary>The bytes of all buffers of the process that exist now.</summary>
+    public static long AllocatedBytes => AlignedMemoryHandle.AllocatedBytes;
+
+    /// <summary>The most bytes that buffers of the process had at one time.</summary>
+    public static long PeakBytes => AlignedMemoryHandle.PeakBytes;
+
     /// <summary>The length in bytes.</summary>
     public long ByteLength { get; }
 

@@ -22,7 +22,8 @@ public static class ModelProbe
     /// The table's constants are the initializers, Constant nodes, integer and bool values of at most
     /// <see cref="MaximumConstantElements"/> elements that depend on shapes, integer initializers and Constant nodes only, and
     /// float values of one element computed from such, like the square root of an axis length. They hold for every input of
-    /// the same shapes. What depends on a float initializer is no constant, since that may be a parameter.
+    /// the same shapes. What depends on a float initializer is no constant, since that may be a parameter; unless some shape comes
+    /// from data, the larger ones of these are zeros in the run, so that it takes no memory for them.
     /// </remarks>
     /// <param name="environment">The environment to run in.</param>
     /// <param name="model">The model; it is not changed.</param>
@@ -60,19 +61,21 @@ public static class ModelProbe
         }
 
         var dependence = new DataDependence(model.Graph);
+        using var weights = new StandInWeights(model, isWanted: !dependence.HasShapesFromData);
         var captured = BranchProbe.Captured(model.Graph);
-        var types = Types(environment, model, computed, options);
+        var types = Types(environment, weights.Model, computed, options);
         var whole = computed.Where(name => captured.Contains(name) || (types.ContainsKey(name) && !dependence.DependsOnData(name))).ToHashSet(StringComparer.Ordinal);
         var shapes = ShapesOf(model, computed.Where(name => types.ContainsKey(name) && !whole.Contains(name)));
-        var probe = WithOutputs(model, [.. whole, .. shapes.Nodes.Select(node => node.Output[0])]);
+        var probe = WithOutputs(weights.Model, [.. whole, .. shapes.Nodes.Select(node => node.Output[0])]);
         probe.Graph.Node.AddRange(shapes.Nodes);
         using var session = OrtSession.Open(environment, probe, options);
+        var fed = weights.Tensors.Count == 0 ? inputs : new Dictionary<string, OrtTensor>(inputs.Concat(weights.Tensors), StringComparer.Ordinal);
         List<string> fetched = [.. whole, .. shapes.Values.Keys];
         var kept = new Dictionary<string, OrtTensor>(StringComparer.Ordinal);
         captured = [.. captured, .. shapes.Values.Keys];
         try
         {
-            Record(table, session.RunRaw(inputs, fetched, null), fetched, dependence, captured, kept);
+            Record(table, session.RunRaw(fed, fetched, null), fetched, dependence, captured, kept);
             foreach (var (name, value) in shapes.Values)
             {
                 // The probe's own outputs are int64 vectors that hold shapes.

@@ -14,27 +14,31 @@ public static class ShardingForecast
     /// <param name="options">Bucket sizes and the like; the stage is not looked at.</param>
     /// <param name="microBatches">Micro-batches of a rank in one update, at least 1.</param>
     /// <param name="keepsAverage">Whether a moving average of the parameters is kept.</param>
+    /// <param name="copiesForCheckpoints">Whether checkpoints are written from a copy.</param>
     /// <exception cref="ShardingException">Graph and groups disagree about a parameter.</exception>
     public static IReadOnlyList<StageForecast> Of(
-        TrainingGraph graph, ParameterGroupTable groups, int worldSize, ZeroOptions options, int microBatches, bool keepsAverage = false)
+        TrainingGraph graph, ParameterGroupTable groups, int worldSize, ZeroOptions options, int microBatches, bool keepsAverage = false,
+        bool copiesForCheckpoints = false)
     {
         ArgumentNullException.ThrowIfNull(graph);
         ArgumentNullException.ThrowIfNull(groups);
         ArgumentNullException.ThrowIfNull(options);
         ArgumentOutOfRangeException.ThrowIfLessThan(worldSize, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(microBatches, 1);
-        return [.. Enumerable.Range(0, 4).Select(stage => AtStage(graph, groups, worldSize, options with { Stage = stage }, microBatches, keepsAverage))];
+        return [.. Enumerable.Range(0, 4).Select(stage => AtStage(graph, groups, worldSize, options with { Stage = stage }, microBatches, keepsAverage, copiesForCheckpoints))];
     }
 
-    private static StageForecast AtStage(TrainingGraph graph, ParameterGroupTable groups, int worldSize, ZeroOptions options, int microBatches, bool keepsAverage)
+    private static StageForecast AtStage(
+        TrainingGraph graph, ParameterGroupTable groups, int worldSize, ZeroOptions options, int microBatches, bool keepsAverage, bool copiesForCheckpoints)
     {
         var stage = options.Stage;
         var plan = PartitionPlan.Create(graph, worldSize, options);
         var trained = plan.Parameters.Select(_ => true).ToArray();
         var attached = ReduceGradPass.Attach(graph, plan, trained, ZeroEngine.OperatorDomain);
-        int[] order = plan.SharedOffset > 0
-            ? GatherParamPass.Attach(attached, plan, options.MaxReuseDistance, options.MaxLiveElements, ZeroEngine.OperatorDomain).Parameters
-            : [];
+        var schedule = plan.SharedOffset > 0
+            ? GatherParamPass.Attach(attached, plan, options.MaxReuseDistance, options.MaxLiveElements, ZeroEngine.OperatorDomain)
+            : new GatherSchedule([], []);
+        var order = schedule.Parameters;
 
         // Rank 0, whose pieces are never padding alone.
         var memory = ModelStateMemory.Estimate(plan, stage, groups, rank: 0, options) with { Average = keepsAverage ? plan.ShardElements * sizeof(float) : 0 };
@@ -64,7 +68,11 @@ public static class ShardingForecast
         var reduced = all * (streamed ? microBatches : 1);
         var gathered = stage < 3 ? all : (all - (plan.SharedOffset * sizeof(float))) + (order.Sum(plan.GatheredElements) * sizeof(float) * microBatches);
         var sent = (reduced + gathered) / worldSize * (worldSize - 1);
-        return new StageForecast(stage, memory, buffers, ActivationEstimate.PeakBytes(attached), sent);
+        return new StageForecast(stage, memory, buffers, ActivationEstimate.PeakBytes(attached), sent)
+        {
+            GatheredBytes = schedule.MostLive * sizeof(float),
+            CheckpointBytes = copiesForCheckpoints ? CheckpointSnapshot.MostBytes(plan, groups, keepsAverage) : 0,
+        };
     }
 
     // Shards of partial sums that the binary counter needs: the most ones in the index of a micro-batch.

@@ -9,6 +9,12 @@ namespace OrtZero.Sharding;
 /// <param name="SentBytes">Bytes a rank sends in one update.</param>
 public sealed record StageForecast(int Stage, ModelStateMemory ModelState, long BufferBytes, long ActivationBytes, long SentBytes)
 {
+    /// <summary>The part of <see cref="ActivationBytes"/> that may be gathered parameters, at stage 3.</summary>
+    public long GatheredBytes { get; init; }
+
+    /// <summary>The copy from which checkpoints are written while training goes on, on the rank that copies most; 0 where none is made.</summary>
+    public long CheckpointBytes { get; init; }
+
     /// <summary>All of a rank's memory but for what the process itself takes.</summary>
-    public long TotalBytes => ModelState.Total + BufferBytes + ActivationBytes;
+    public long TotalBytes => ModelState.Total + BufferBytes + ActivationBytes + CheckpointBytes;
 }

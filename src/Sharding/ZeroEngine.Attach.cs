@@ -10,6 +10,9 @@ public sealed partial class ZeroEngine
     /// <see cref="ZeroOptions.MaxLiveElements"/>. 0 below stage 3.</summary>
     public long PeakLiveElements => _gatherers.Select(gatherer => gatherer.PeakLive).DefaultIfEmpty().Max();
 
+    /// <summary>The most bytes of gathered parameters that a run of the attached graphs has inside the graph at one time, at stage 3.</summary>
+    public long GatheredBytes => _gatherers.Select(gatherer => gatherer.Schedule.MostLive).DefaultIfEmpty().Max() * sizeof(float);
+
     /// <summary>
     /// Ends every gradient of a training graph in a ReduceGrad node and leaves <see cref="TokenOutput"/> in their place as graph
     /// output. At stage 3, sharded parameters are no inputs any more but begin in GatherParam nodes. The graph given is not changed. A

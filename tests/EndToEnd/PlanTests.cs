@@ -53,6 +53,37 @@ public sealed class PlanTests
         }
     }
 
+    [Theory]
+    [InlineData(1, 0, false)]
+    [InlineData(2, 2, true)]
+    [InlineData(4, 1, false)]
+    [InlineData(4, 3, false)]
+    [InlineData(8, 3, true)]
+    public void A_run_takes_what_was_planned(int ranks, int stage, bool deterministic)
+    {
+        using var job = Job.Vlm()
+            .With("micro_batch_size", "1")
+            .With("optim_wrapper.accumulative_counts", "2")
+            .With("zero_optimization", $$"""{ "stage": {{stage}}, "reduce_bucket_size": 20000, "stage3_param_persistence_threshold": 1000 }""")
+            .With("randomness.deterministic", deterministic ? "true" : "false")
+            .With("checkpoint", """{ "interval": 2 }""")
+            .With("ema", "{}")
+            .With("coordinator.address", "\"none\"");
+        var planned = Plan(job, "--world-size", $"{ranks}").GetProperty("stages")[stage];
+        ProgramRun.Train(ranks, job.Configuration, "--max-iters", "4");
+        var used = job.Summary.GetProperty("memory");
+
+        string[] kinds = ["parameter_bytes", "gradient_bytes", "optimizer_bytes", "average_bytes", "gathered_bytes", "checkpoint_bytes"];
+        Assert.Equal(kinds.Select(kind => (kind, Bytes(planned, kind))), kinds.Select(kind => (kind, Bytes(used, kind))));
+        var state = kinds[..4].Sum(kind => Bytes(used, kind));
+        Assert.Equal(state, Bytes(job.Metrics[^1], "model_state_bytes"));
+        Assert.Equal(stage == 3, Bytes(used, "gathered_bytes") > 0);
+        // The allocator counts micro-batches, too, which are small here.
+        var buffers = state + Bytes(used, "checkpoint_bytes") + Bytes(used, "buffer_bytes");
+        Assert.InRange(Bytes(used, "allocated_bytes"), buffers, 1.05 * buffers);
+        Assert.True(Bytes(used, "peak_rss_bytes") > Bytes(used, "allocated_bytes"));
+    }
+
     [Fact]
     public void Any_number_of_ranks_can_be_asked_for()
     {

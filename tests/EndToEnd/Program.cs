@@ -4,7 +4,7 @@ using OrtZero.EndToEnd.Drills;
 namespace OrtZero.EndToEnd;
 
 /// <summary>
-/// What takes too long for a test, scripts/fault-drill, scripts/exactness and scripts/overlap, what scripts/gpu-check takes along, and what
+/// What takes too long for a test, scripts/fault-drill, scripts/exactness, scripts/overlap and scripts/memory, what scripts/gpu-check takes along, and what
 /// tests start under mpiexec.
 /// </summary>
 internal static class Program
@@ -48,7 +48,16 @@ internal static class Program
         var folder = new Argument<string>("FOLDER") { Description = "Where to write." };
         var zoo = new Command("zoo", "Writes a folder with a configuration, the model and its data for each model of fixtures/zoo.") { folder };
         zoo.SetAction(result => Job.CopyZoo(result.GetRequiredValue(folder)));
-        return new RootCommand("The long checks of scripts/fault-drill, scripts/exactness and scripts/overlap.") { drill, exactness, overlap, train, zoo }.Parse(args).Invoke();
+        var only = new Option<string?>("--only") { Description = "formulas or plans: one of the two tables." };
+        only.AcceptOnlyFromAmong("formulas", "plans");
+        var memory = new Command("memory", "Compares the memory of ranks with the formulas of the ZeRO paper and with rankworker plan.") { only };
+        memory.SetAction(result => Report(() =>
+        {
+            var measured = new MemoryDrill(Console.WriteLine);
+            var wanted = result.GetValue(only);
+            return (wanted == "plans" || measured.Formulas()) & (wanted == "formulas" || measured.Plans());
+        }));
+        return new RootCommand("The long checks of scripts/fault-drill, scripts/exactness, scripts/overlap and scripts/memory.") { drill, exactness, overlap, memory, train, zoo }.Parse(args).Invoke();
     }
 
     private static int Report(Func<bool> check)

@@ -132,6 +132,40 @@ public sealed class ModelProbeTests(RuntimeFixture runtime) : IClassFixture<Runt
     }
 
     [Fact]
+    public void Large_weights_are_not_read()
+    {
+        var model = LargeWeights(("MatMul", ["x", "weight"], ["product"]));
+        // Bytes that are no tensor's: a session that was given them would refuse.
+        model.Graph.Initializer[0].RawData = Google.Protobuf.ByteString.Empty;
+        using var x = OrtTensor.FromSingles(new float[300], 300);
+
+        var table = ModelProbe.Describe(runtime.Environment, model, new Dictionary<string, OrtTensor> { ["x"] = x });
+
+        Assert.Equal([300L], table["product"].Shape);
+        Assert.Equal([300L, 300], table["weight"].Shape);
+    }
+
+    [Fact]
+    public void Large_weights_are_read_where_shapes_come_from_data()
+    {
+        var model = LargeWeights(("MatMul", ["x", "weight"], ["product"]), ("NonZero", ["weight"], ["places"]));
+        using var x = OrtTensor.FromSingles(new float[300], 300);
+
+        var table = ModelProbe.Describe(runtime.Environment, model, new Dictionary<string, OrtTensor> { ["x"] = x });
+
+        Assert.Equal([2L, 7], table["places"].Shape);
+    }
+
+    private static OnnxModel LargeWeights(params (string Operator, string[] Inputs, string[] Outputs)[] nodes)
+    {
+        var model = TestModels.Of(["x"], [nodes[^1].Outputs[0]], [.. nodes.Select(node => TestModels.Node(node.Operator, node.Inputs, node.Outputs))]);
+        var values = new float[300 * 300];
+        values.AsSpan(11, 7).Fill(3);
+        model.Graph.Initializer.Add(TensorFactory.FromSingles("weight", [300, 300], values));
+        return model;
+    }
+
+    [Fact]
     public void A_shape_that_comes_from_data_is_not_constant()
     {
         var model = TestModels.Of(

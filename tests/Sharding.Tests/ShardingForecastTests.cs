@@ -1,4 +1,5 @@
 using OrtZero.Onnx;
+using OrtZero.Sharding.Internal;
 using OrtZero.Sharding.Tests.Support;
 
 namespace OrtZero.Sharding.Tests;
@@ -14,7 +15,7 @@ public sealed class ShardingForecastTests
     {
         var job = VlmJob.Instance;
         var options = new ZeroOptions { ReduceBucketSize = 20_000, PersistenceThreshold = 100, PrefetchElements = 10_000, Deterministic = deterministic };
-        var forecasts = ShardingForecast.Of(job.Graph, job.Groups, world, options, microBatches: 1, keepsAverage: world % 2 == 0);
+        var forecasts = ShardingForecast.Of(job.Graph, job.Groups, world, options, microBatches: 1, keepsAverage: world % 2 == 0, copiesForCheckpoints: true);
 
         foreach (var forecast in forecasts)
         {
@@ -27,12 +28,16 @@ public sealed class ShardingForecastTests
                     engine.BeginAverage();
                 }
 
-                return (engine.Memory, engine.TransitBytes);
+                using var snapshot = new CheckpointSnapshot(engine);
+                return (engine.Memory, engine.TransitBytes, engine.GatheredBytes, Copy: snapshot.ByteLength);
             });
 
             Assert.Equal(forecast.ModelState, measured[0].Memory);
             // What passes through is allocated when it comes; the forecast is the most.
             Assert.All(measured, rank => Assert.InRange(rank.TransitBytes, 0, forecast.BufferBytes));
+            Assert.Equal(forecast.GatheredBytes, measured[0].GatheredBytes);
+            Assert.Equal(forecast.Stage == 3 && world > 1, forecast.GatheredBytes > 0);
+            Assert.Equal(forecast.CheckpointBytes, measured.Max(rank => rank.Copy));
             Assert.InRange(forecast.ActivationBytes, LargestValue(job), SumOfValues(job));
         }
     }

@@ -10,18 +10,31 @@ namespace OrtZero.Onnx.Internal;
 /// </summary>
 internal static class ExternalDataReader
 {
-    public static void Resolve(ModelProto model, string folder)
+    /// <summary>Gives every tensor its data.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="folder">Its folder.</param>
+    /// <param name="inFile">Whether large data stays in the file until somebody looks at it.</param>
+    public static void Resolve(ModelProto model, string folder, bool inFile)
     {
-        foreach (var tensor in TensorWalker.All(model))
+        var files = new Dictionary<string, TensorFile>(StringComparer.Ordinal);
+        try
         {
-            if (tensor.DataLocation == TensorProto.Types.DataLocation.External)
+            foreach (var tensor in TensorWalker.All(model).Where(tensor => tensor.DataLocation == TensorProto.Types.DataLocation.External))
             {
-                Resolve(tensor, folder);
+                Resolve(tensor, folder, files, inFile);
+            }
+        }
+        finally
+        {
+            // Those that tensors go on reading from are closed with the last of them.
+            foreach (var file in files.Values.Where(_ => !inFile))
+            {
+                file.Dispose();
             }
         }
     }
 
-    private static void Resolve(TensorProto tensor, string folder)
+    private static void Resolve(TensorProto tensor, string folder, Dictionary<string, TensorFile> files, bool inFile)
     {
         var expected = tensor.ElementType().SizeInBytes(tensor.ElementCount());
         var location = Entry(tensor, "location");
@@ -53,27 +66,29 @@ internal static class ExternalDataReader
             throw new OnnxFormatException($"Tensor '{tensor.Name}' has {length} bytes; at most 2 GiB per tensor are supported, so split it.");
         }
 
-        using var file = File.OpenHandle(path);
-        var available = RandomAccess.GetLength(file);
-        if (offset > available || length > available - offset)
+        if (!files.TryGetValue(path, out var file))
+        {
+            file = new TensorFile(path);
+            files.Add(path, file);
+        }
+
+        if (offset > file.Length || length > file.Length - offset)
         {
             throw new OnnxFormatException(
-                $"The external data file '{location}' has {available} bytes, but tensor '{tensor.Name}' lies at {offset} to {(Int128)offset + length}; the file is truncated, copy it again.");
+                $"The external data file '{location}' has {file.Length} bytes, but tensor '{tensor.Name}' lies at {offset} to {(Int128)offset + length}; the file is truncated, copy it again.");
         }
 
-        var data = new byte[length];
-        for (var done = 0; done < data.Length;)
+        if (inFile && length >= FileBytes.Smallest)
         {
-            var read = RandomAccess.Read(file, data.AsSpan(done), offset + done);
-            if (read == 0)
-            {
-                throw new OnnxFormatException($"The external data file '{location}' became shorter while it was read; copy it again.");
-            }
-
-            done += read;
+            tensor.RawData = FileBytes.Wrap(file, offset, (int)length);
+        }
+        else
+        {
+            var data = new byte[length];
+            file.Read(offset, data);
+            tensor.RawData = UnsafeByteOperations.UnsafeWrap(data);
         }
 
-        tensor.RawData = UnsafeByteOperations.UnsafeWrap(data);
         tensor.ExternalData.Clear();
         tensor.ClearDataLocation();
     }

@@ -88,6 +88,8 @@ internal static class PlanCommand
             AverageBytes = stage.ModelState.Average,
             stage.BufferBytes,
             stage.ActivationBytes,
+            stage.GatheredBytes,
+            stage.CheckpointBytes,
             stage.TotalBytes,
             SentBytesPerUpdate = stage.SentBytes,
             Fits = available is null ? null : (bool?)(stage.TotalBytes <= available),
@@ -121,14 +123,17 @@ internal static class PlanCommand
         var others = FrozenBytes(forecast) is > 0 and var frozen ? $"itself and {Number(frozen)} bytes of frozen parameters come" : "itself comes";
         console.WriteLine($"Bytes on each of {forecast.WorldSize} ranks; activations are estimated, and the process {others} on top.");
         var average = forecast.Stages[0].ModelState.Average > 0;
-        var table = Table(["stage", "parameters", "gradients", "optimizer", .. average ? ["average"] : (string[])[], "buffers", "activations", "total", "sent per update", .. available is null ? (string[])[] : ["fits"]]);
+        var copies = forecast.Stages[0].CheckpointBytes > 0;
+        var table = Table(["stage", "parameters", "gradients", "optimizer", .. average ? ["average"] : (string[])[], "buffers", "activations", .. copies ? ["checkpoint copy"] : (string[])[], "total", "sent per update", .. available is null ? (string[])[] : ["fits"]]);
         foreach (var stage in forecast.Stages)
         {
             string[] row =
             [
                 Number(stage.Stage), Number(stage.ModelState.Parameters), Number(stage.ModelState.Gradients), Number(stage.ModelState.OptimizerState),
                 .. average ? [Number(stage.ModelState.Average)] : (string[])[],
-                Number(stage.BufferBytes), Number(stage.ActivationBytes), Number(stage.TotalBytes), Number(stage.SentBytes),
+                Number(stage.BufferBytes), Number(stage.ActivationBytes),
+                .. copies ? [Number(stage.CheckpointBytes)] : (string[])[],
+                Number(stage.TotalBytes), Number(stage.SentBytes),
             ];
             table.AddRow(available is { } bytes ? [.. row, stage.TotalBytes <= bytes ? "yes" : "no"] : row);
         }

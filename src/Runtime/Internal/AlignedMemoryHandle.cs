@@ -5,12 +5,22 @@ namespace OrtZero.Runtime.Internal;
 /// <summary>Zeroed native memory, over-allocated by one alignment so that large blocks come lazily from the system.</summary>
 internal sealed class AlignedMemoryHandle : SafeHandle
 {
-    private AlignedMemoryHandle(nint block)
+    private static long s_allocated;
+    private static long s_peak;
+
+    private readonly long _byteLength;
+
+    private AlignedMemoryHandle(nint block, long byteLength)
         : base(0, ownsHandle: true)
     {
+        _byteLength = byteLength;
         SetHandle(block);
         Address = (block + AlignedBuffer.Alignment - 1) & ~(nint)(AlignedBuffer.Alignment - 1);
     }
+
+    public static long AllocatedBytes => Interlocked.Read(ref s_allocated);
+
+    public static long PeakBytes => Interlocked.Read(ref s_peak);
 
     public nint Address { get; }
 
@@ -19,12 +29,19 @@ internal sealed class AlignedMemoryHandle : SafeHandle
     public static unsafe AlignedMemoryHandle Allocate(long byteLength)
     {
         var block = NativeMemory.AllocZeroed(checked((nuint)byteLength + AlignedBuffer.Alignment));
-        return new AlignedMemoryHandle((nint)block);
+        var allocated = Interlocked.Add(ref s_allocated, byteLength);
+        for (var peak = PeakBytes; allocated > peak && Interlocked.CompareExchange(ref s_peak, allocated, peak) != peak;)
+        {
+            peak = PeakBytes;
+        }
+
+        return new AlignedMemoryHandle((nint)block, byteLength);
     }
 
     protected override unsafe bool ReleaseHandle()
     {
         NativeMemory.Free((void*)handle);
+        Interlocked.Add(ref s_allocated, -_byteLength);
         return true;
     }
 }

@@ -100,6 +100,9 @@ internal sealed class DataDependence
     /// <summary>Whether the value may change with the input data, the float parameters or chance.</summary>
     public bool DependsOnData(string value) => _values.Contains(value);
 
+    /// <summary>Whether the shape of any value may change with the input data or the float parameters.</summary>
+    public bool HasShapesFromData => _shapes.Count > 0;
+
     private static bool IsFixed(TensorElementType type) => type.IsInteger() || type == TensorElementType.Bool;
 
     private void Visit(NodeProto node, IReadOnlyList<string> inputs)

@@ -23,6 +23,42 @@ internal sealed class CheckpointSnapshot : IDisposable
         }
     }
 
+    /// <summary>What <see cref="ByteLength"/> will be on the rank where it is most: padding is not copied, so ranks differ.</summary>
+    public static long MostBytes(PartitionPlan plan, ParameterGroupTable groups, bool keepsAverage)
+    {
+        var settings = ShardedOptimizer.SettingsOf(plan, groups);
+        using var optimizer = OptimizerFactory.Create(groups.Optimizer, plan, settings, rank: 0);
+        var copies = Array.ConvertAll(settings, parameter => 1 + (keepsAverage ? 1 : 0)
+            + Enumerable.Range(0, optimizer.StateNames.Count).Count(state => optimizer.HasState(state, parameter)));
+        var own = new long[plan.WorldSize];
+        // By rank, how much more than the rank before it copies of whole pieces: there may be very many ranks.
+        var steps = new long[plan.WorldSize + 1];
+        own[0] = optimizer.TensorStates.Sum(state => state.Values.Length);
+        foreach (var range in plan.AllRanges())
+        {
+            var bucket = plan.Buckets[range.Bucket];
+            var (start, end) = (range.FlatOffset - bucket.Offset, range.FlatOffset - bucket.Offset + range.Length);
+            var (first, last) = (start / bucket.PieceLength, (end - 1) / bucket.PieceLength);
+            var count = copies[range.Parameter];
+            own[first] += count * (Math.Min(end, (first + 1) * bucket.PieceLength) - start);
+            if (last > first)
+            {
+                own[last] += count * (end - (last * bucket.PieceLength));
+                steps[first + 1] += count * bucket.PieceLength;
+                steps[last] -= count * bucket.PieceLength;
+            }
+        }
+
+        var (most, whole) = (1L, 0L);
+        for (var rank = 0; rank < own.Length; rank++)
+        {
+            whole += steps[rank];
+            most = Math.Max(most, own[rank] + whole);
+        }
+
+        return most * sizeof(float);
+    }
+
     /// <summary>The bytes of the copy.</summary>
     public long ByteLength => _memory.ByteLength;
 

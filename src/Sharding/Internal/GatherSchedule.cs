@@ -5,6 +5,9 @@ namespace OrtZero.Sharding.Internal;
 /// <param name="Live">By gather: the elements that are whole in the graph right after it, its own included.</param>
 internal sealed record GatherSchedule(int[] Parameters, long[] Live)
 {
+    /// <summary>The most elements that are whole in the graph at one time.</summary>
+    public long MostLive => Live.DefaultIfEmpty().Max();
+
     /// <summary>Whether both gather alike, so that they can share buffers and thread.</summary>
     public bool Equals(GatherSchedule? other) => other is not null && Parameters.AsSpan().SequenceEqual(other.Parameters) && Live.AsSpan().SequenceEqual(other.Live);
 

@@ -62,7 +62,7 @@ public sealed class PreparedModel
         ArgumentNullException.ThrowIfNull(configuration);
         var path = configuration.Model.Path;
         var artifacts = configuration.Model.Artifacts is { } folder ? OfficialArtifacts.Load(folder) : null;
-        var model = artifacts?.ToForwardModel() ?? OnnxModel.Load(path);
+        var model = artifacts?.ToForwardModel() ?? OnnxModel.Open(path);
 
         // The names of artifacts are those of their training model and checkpoint, so nothing may be renamed.
         var import = artifacts is null
@@ -83,6 +83,9 @@ public sealed class PreparedModel
             SettingsMapping.Optimizer(configuration.OptimWrapper.Optimizer),
             SettingsMapping.Paramwise(configuration.OptimWrapper.ParamwiseCfg),
             configuration.Model.Frozen);
+        // The values of what is trained are read once more, when each rank takes its part of them; the others stay in use.
+        var trainable = groups.Parameters.Where(parameter => !parameter.Frozen).Select(parameter => parameter.Name).ToHashSet(StringComparer.Ordinal);
+        model.Hold(tensor => !trainable.Contains(tensor.Name));
         return new PreparedModel(model, adaptation?.Report(import, groups) ?? import, groups, hash, artifacts, adaptation);
     }
 

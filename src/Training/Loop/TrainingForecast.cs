@@ -39,6 +39,7 @@ public sealed class TrainingForecast
         var options = SettingsMapping.Zero(configuration.ZeroOptimization, configuration.Randomness);
         return new TrainingForecast(
             prepared, worldSize,
-            ShardingForecast.Of(materials.Graph, prepared.Groups, worldSize, options, configuration.OptimWrapper.AccumulativeCounts, configuration.Ema is not null));
+            ShardingForecast.Of(materials.Graph, prepared.Groups, worldSize, options, configuration.OptimWrapper.AccumulativeCounts, configuration.Ema is not null,
+                copiesForCheckpoints: configuration.Checkpoint is { Interval: not null, Async: true }));
     }
 }

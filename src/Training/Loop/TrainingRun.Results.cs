@@ -20,6 +20,7 @@ public sealed partial class TrainingRun
             Groups = _groupObserver.Observe(_iteration, _steps.Groups),
             SamplesPerSecond = samplesPerSecond,
             PeakRssBytes = ProcessMemory.PeakRssBytes(),
+            ModelStateBytes = _trainer.Engine.Memory.Total,
             SkippedUpdates = _steps.Skipped,
         };
         _folder!.Write(metrics);
@@ -74,6 +75,8 @@ public sealed partial class TrainingRun
             _validation = _selection.Best[0].Validation;
         }
 
+        var memory = MemoryUse.Of(_trainer.Engine, _checkpoints.CopyBytes);
+        LoopLog.Memory(_logger, _communicator.Rank, memory);
         var summary = new RunSummary
         {
             Outcome = outcome,
@@ -90,11 +93,18 @@ public sealed partial class TrainingRun
             TrainingSeconds = _trainingSeconds,
             TotalSeconds = Stopwatch.GetElapsedTime(_began).TotalSeconds,
             SamplesPerSecond = (_iteration - Description.FirstIteration) * (double)_communicator.Size * _configuration.MicroBatchSize / Math.Max(_trainingSeconds, 1e-9),
-            PeakRssBytes = ProcessMemory.PeakRssBytes(),
+            PeakRssBytes = memory.PeakRssBytes,
+            Memory = memory.MostOf(_communicator),
             ModelPath = model,
             CheckpointPath = _checkpoints.Newest,
         };
-        ModelExporter.Finish(_trainer, Prepared, model, () => _folder!.Write(summary));
+        ModelExporter.Finish(_trainer, Prepared, model, () =>
+        {
+            // Writing the model may take more than training did.
+            var peak = ProcessMemory.PeakRssBytes();
+            summary = summary with { PeakRssBytes = peak, Memory = summary.Memory with { PeakRssBytes = Math.Max(peak, summary.Memory.PeakRssBytes) } };
+            _folder!.Write(summary);
+        });
         return summary;
     }
 }

@@ -27,6 +27,9 @@ public sealed record MetricsRecord
     /// <summary>The most memory this process ever had resident, in bytes.</summary>
     public required long PeakRssBytes { get; init; }
 
+    /// <summary>The bytes of parameters, gradients, optimizer state and moving average that this process holds.</summary>
+    public long ModelStateBytes { get; init; }
+
     /// <summary>Updates skipped so far because a gradient was not finite.</summary>
     public long SkippedUpdates { get; init; }
 }

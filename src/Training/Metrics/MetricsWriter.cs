@@ -10,7 +10,7 @@ namespace OrtZero.Training;
 /// </summary>
 /// <remarks>
 /// The keys of metrics.jsonl: iter, epoch, loss, grad_norm, lr and weight_decay (objects by group name), loss_scale,
-/// samples_per_second, peak_rss_bytes, skipped_updates, and, where groups are watched, group_grad_norm, group_param_norm,
+/// samples_per_second, peak_rss_bytes, model_state_bytes, skipped_updates, and, where groups are watched, group_grad_norm, group_param_norm,
 /// group_update_ratio, group_zero_share and group_distance (objects by group name too). Those of validation.jsonl: iter, epoch, loss, metric, value, samples.
 /// </remarks>
 public sealed class MetricsWriter : IDisposable

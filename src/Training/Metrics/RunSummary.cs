@@ -56,6 +56,9 @@ public sealed record RunSummary
     /// <summary>The most memory rank 0 ever had resident, in bytes.</summary>
     public long PeakRssBytes { get; init; }
 
+    /// <summary>By kind, the most memory that any rank held.</summary>
+    public MemoryUse Memory { get; init; } = new();
+
     /// <summary>The trained model. Null: none was written.</summary>
     public string? ModelPath { get; init; }
 

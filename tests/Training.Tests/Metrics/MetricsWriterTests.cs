@@ -17,7 +17,7 @@ public sealed class MetricsWriterTests : IDisposable
         var line = Assert.Single(File.ReadAllLines(Path.Combine(_folder, "metrics.jsonl")));
 
         Assert.Equal(
-            """{"iter":10,"epoch":0,"loss":0.25,"grad_norm":1.5,"lr":{"base":0.0001,"visual_encoder.":1E-05},"weight_decay":{"base":0.05,"visual_encoder.":0},"loss_scale":1024,"samples_per_second":100,"peak_rss_bytes":1000,"skipped_updates":0}""",
+            """{"iter":10,"epoch":0,"loss":0.25,"grad_norm":1.5,"lr":{"base":0.0001,"visual_encoder.":1E-05},"weight_decay":{"base":0.05,"visual_encoder.":0},"loss_scale":1024,"samples_per_second":100,"peak_rss_bytes":1000,"model_state_bytes":800,"skipped_updates":0}""",
             line);
     }
 
@@ -130,7 +130,7 @@ public sealed class MetricsWriterTests : IDisposable
     }
 
     private static MetricsRecord Record(long iteration) =>
-        new() { Iteration = iteration, Epoch = 0, Loss = 0.25, SamplesPerSecond = 100, PeakRssBytes = 1000 };
+        new() { Iteration = iteration, Epoch = 0, Loss = 0.25, SamplesPerSecond = 100, PeakRssBytes = 1000, ModelStateBytes = 800 };
 
     private void Write(long? resumed, params long[] iterations)
     {

@@ -44,6 +44,9 @@ internal static partial class LoopLog
     [LoggerMessage(EventId = 307, Level = LogLevel.Warning, Message = "{Folder} held the best checkpoints of another run; they are in {Target} now, because this run keeps its own there.")]
     internal static partial void BestSetAside(ILogger logger, string folder, string target);
 
+    [LoggerMessage(EventId = 308, Level = LogLevel.Debug, Message = "Rank {Rank} held: {Memory}.")]
+    internal static partial void Memory(ILogger logger, int rank, MemoryUse memory);
+
     [LoggerMessage(EventId = 304, Level = LogLevel.Information, Message = "{Sentence}")]
     internal static partial void Imported(ILogger logger, string sentence);
 

@@ -9,7 +9,7 @@ internal static class ModelExporter
 {
     /// <summary>Makes the parameters what is trained, the average where there is one, and writes the model and what else the run ends
     /// with. Collective.</summary>
-    /// <param name="trainer">What was trained; its parameters stay whole on rank 0.</param>
+    /// <param name="trainer">What was trained; its parameters stay whole on rank 0 where a sample is wanted.</param>
     /// <param name="prepared">The model.</param>
     /// <param name="path">The file to write, or null for none.</param>
     /// <param name="andThen">What rank 0 writes after it.</param>
@@ -22,38 +22,38 @@ internal static class ModelExporter
             engine.SwapAverage();
         }
 
-        // For the model file and the sample; the end of the run frees them.
-        engine.GatherWholeParameters(keep: engine.Communicator.Rank == 0);
         // Rank 0 alone writes; the others learn whether it could, so that no rank ends well where the model is missing.
-        RankAgreement.Run(engine.Communicator, () =>
+        RankAgreement.Run(engine.Communicator, () => engine.Lend(value =>
         {
-            if (engine.Communicator.Rank == 0)
+            if (path is not null)
             {
-                if (path is not null)
-                {
-                    Save(prepared, engine, trainer.States.Values(), path);
-                }
-
-                andThen();
+                Save(prepared, value, trainer.States.Values(), path);
             }
-        });
+
+            andThen();
+        }));
+        if (trainer.Captions is not null)
+        {
+            // For the sample; the end of the run frees them.
+            engine.GatherWholeParameters(keep: engine.Communicator.Rank == 0);
+        }
     }
 
-    internal static void Save(PreparedModel prepared, ZeroEngine engine, IReadOnlyDictionary<string, float[]> states, string path)
+    private static void Save(PreparedModel prepared, ParameterValue value, IReadOnlyDictionary<string, float[]> states, string path)
     {
         var model = prepared.Base.Clone();
         foreach (var name in prepared.Trainable)
         {
             if (model.Graph.FindInitializer(name) is { } initializer)
             {
-                model.Graph.SetInitializer(TensorFactory.FromSingles(name, initializer.Shape(), engine.Parameter(name)));
+                model.Graph.SetInitializer(LentBytes.Tensor(name, initializer.Shape(), value));
             }
         }
 
         if (prepared.Adaptation is { } adaptation)
         {
             var trained = prepared.Trainable.ToHashSet(StringComparer.Ordinal);
-            LowRankAdaptation.Merge(model, adaptation.State, name => trained.Contains(name) ? engine.Parameter(name).ToArray() : null);
+            LowRankAdaptation.Merge(model, adaptation.State, name => trained.Contains(name) ? value(name).ToArray() : null);
         }
 
         SetStates(model, states);

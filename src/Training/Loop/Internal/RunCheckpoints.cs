@@ -45,6 +45,9 @@ internal sealed class RunCheckpoints : IDisposable
     /// <summary>Whether the resumed checkpoint was written before a validation that was due.</summary>
     internal bool ValidationDue { get; private set; }
 
+    /// <summary>The bytes of the copy from which checkpoints are written; 0 while none was made.</summary>
+    internal long CopyBytes => _writer.ByteLength;
+
     /// <summary>Whether this rank still works on a checkpoint.</summary>
     internal bool IsBusy => !_writer.IsRankReady;
 

@@ -46,7 +46,6 @@ internal sealed class Trainer : IDisposable
         var zero = SettingsMapping.Zero(configuration.ZeroOptimization, configuration.Randomness);
         var parameters = materials.Graph.Parameters.Select(parameter => (parameter.Name, parameter.Shape)).ToList();
         var plan = PartitionPlan.Create(materials.Graph, communicator.Size, zero);
-        LoadingMemory.Release(materials.Prepared.ParameterBytes);
         var engine = new ZeroEngine(plan, materials.Prepared.Groups, communicator, zero, logger);
         try
         {
@@ -55,6 +54,7 @@ internal sealed class Trainer : IDisposable
                 engine.LoadParameter(name, LoadingMemory.Singles(materials.Prepared.Model.Graph.FindInitializer(name)!));
             }
 
+            LoadingMemory.Release(materials.Prepared.ParameterBytes);
             engine.BroadcastParameters();
             if (configuration.Log.WatchDistance)
             {

@@ -42,6 +42,8 @@ internal sealed record MetricsLine
 
     public required long PeakRssBytes { get; init; }
 
+    public long ModelStateBytes { get; init; }
+
     public required long SkippedUpdates { get; init; }
 
     public static MetricsLine Of(MetricsRecord record)
@@ -70,6 +72,7 @@ internal sealed record MetricsLine
             LossScale = record.LossScale,
             SamplesPerSecond = record.SamplesPerSecond,
             PeakRssBytes = record.PeakRssBytes,
+            ModelStateBytes = record.ModelStateBytes,
             SkippedUpdates = record.SkippedUpdates,
         };
     }
@@ -93,6 +96,7 @@ internal sealed record MetricsLine
         LossScale = LossScale,
         SamplesPerSecond = SamplesPerSecond,
         PeakRssBytes = PeakRssBytes,
+        ModelStateBytes = ModelStateBytes,
         SkippedUpdates = SkippedUpdates,
     };
 
