@@ -15,24 +15,31 @@ public static class ShardingForecast
     /// <param name="microBatches">Micro-batches of a rank in one update, at least 1.</param>
     /// <param name="keepsAverage">Whether a moving average of the parameters is kept.</param>
     /// <param name="copiesForCheckpoints">Whether checkpoints are written from a copy.</param>
+    /// <param name="keepsStart">Whether a copy of the parameters as they were at the start is kept.</param>
     /// <exception cref="ShardingException">Graph and groups disagree about a parameter.</exception>
     public static IReadOnlyList<StageForecast> Of(
         TrainingGraph graph, ParameterGroupTable groups, int worldSize, ZeroOptions options, int microBatches, bool keepsAverage = false,
-        bool copiesForCheckpoints = false)
+        bool copiesForCheckpoints = false, bool keepsStart = false)
     {
         ArgumentNullException.ThrowIfNull(graph);
         ArgumentNullException.ThrowIfNull(groups);
         ArgumentNullException.ThrowIfNull(options);
         ArgumentOutOfRangeException.ThrowIfLessThan(worldSize, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(microBatches, 1);
-        return [.. Enumerable.Range(0, 4).Select(stage => AtStage(graph, groups, worldSize, options with { Stage = stage }, microBatches, keepsAverage, copiesForCheckpoints))];
+        return [.. Enumerable.Range(0, 4).Select(stage =>
+        {
+            var forecast = AtStage(graph, groups, worldSize, options with { Stage = stage }, microBatches, keepsAverage, copiesForCheckpoints, out var shardBytes);
+            return keepsStart ? forecast with { ModelState = forecast.ModelState with { Start = shardBytes } } : forecast;
+        })];
     }
 
     private static StageForecast AtStage(
-        TrainingGraph graph, ParameterGroupTable groups, int worldSize, ZeroOptions options, int microBatches, bool keepsAverage, bool copiesForCheckpoints)
+        TrainingGraph graph, ParameterGroupTable groups, int worldSize, ZeroOptions options, int microBatches, bool keepsAverage, bool copiesForCheckpoints,
+        out long shardBytes)
     {
         var stage = options.Stage;
         var plan = PartitionPlan.Create(graph, worldSize, options);
+        shardBytes = plan.ShardElements * sizeof(float);
         var trained = plan.Parameters.Select(_ => true).ToArray();
         var attached = ReduceGradPass.Attach(graph, plan, trained, ZeroEngine.OperatorDomain);
         var schedule = plan.SharedOffset > 0
@@ -41,7 +48,7 @@ public static class ShardingForecast
         var order = schedule.Parameters;
 
         // Rank 0, whose pieces are never padding alone.
-        var memory = ModelStateMemory.Estimate(plan, stage, groups, rank: 0, options) with { Average = keepsAverage ? plan.ShardElements * sizeof(float) : 0 };
+        var memory = ModelStateMemory.Estimate(plan, stage, groups, rank: 0, options) with { Average = keepsAverage ? shardBytes : 0 };
         var streamed = stage >= 2 || options.Deterministic;
         if (options.Deterministic)
         {

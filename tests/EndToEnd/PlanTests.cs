@@ -68,14 +68,15 @@ public sealed class PlanTests
             .With("randomness.deterministic", deterministic ? "true" : "false")
             .With("checkpoint", """{ "interval": 2 }""")
             .With("ema", "{}")
+            .With("log.watch_distance", "true")
             .With("coordinator.address", "\"none\"");
         var planned = Plan(job, "--world-size", $"{ranks}").GetProperty("stages")[stage];
         ProgramRun.Train(ranks, job.Configuration, "--max-iters", "4");
         var used = job.Summary.GetProperty("memory");
 
-        string[] kinds = ["parameter_bytes", "gradient_bytes", "optimizer_bytes", "average_bytes", "gathered_bytes", "checkpoint_bytes"];
+        string[] kinds = ["parameter_bytes", "gradient_bytes", "optimizer_bytes", "average_bytes", "start_bytes", "gathered_bytes", "checkpoint_bytes"];
         Assert.Equal(kinds.Select(kind => (kind, Bytes(planned, kind))), kinds.Select(kind => (kind, Bytes(used, kind))));
-        var state = kinds[..4].Sum(kind => Bytes(used, kind));
+        var state = kinds[..5].Sum(kind => Bytes(used, kind));
         Assert.Equal(state, Bytes(job.Metrics[^1], "model_state_bytes"));
         Assert.Equal(stage == 3, Bytes(used, "gathered_bytes") > 0);
         // The allocator counts micro-batches, too, which are small here.

@@ -86,6 +86,7 @@ internal static class PlanCommand
             GradientBytes = stage.ModelState.Gradients,
             OptimizerBytes = stage.ModelState.OptimizerState,
             AverageBytes = stage.ModelState.Average,
+            StartBytes = stage.ModelState.Start,
             stage.BufferBytes,
             stage.ActivationBytes,
             stage.GatheredBytes,
@@ -123,14 +124,16 @@ internal static class PlanCommand
         var others = FrozenBytes(forecast) is > 0 and var frozen ? $"itself and {Number(frozen)} bytes of frozen parameters come" : "itself comes";
         console.WriteLine($"Bytes on each of {forecast.WorldSize} ranks; activations are estimated, and the process {others} on top.");
         var average = forecast.Stages[0].ModelState.Average > 0;
+        var start = forecast.Stages[0].ModelState.Start > 0;
         var copies = forecast.Stages[0].CheckpointBytes > 0;
-        var table = Table(["stage", "parameters", "gradients", "optimizer", .. average ? ["average"] : (string[])[], "buffers", "activations", .. copies ? ["checkpoint copy"] : (string[])[], "total", "sent per update", .. available is null ? (string[])[] : ["fits"]]);
+        var table = Table(["stage", "parameters", "gradients", "optimizer", .. average ? ["average"] : (string[])[], .. start ? ["start"] : (string[])[], "buffers", "activations", .. copies ? ["checkpoint copy"] : (string[])[], "total", "sent per update", .. available is null ? (string[])[] : ["fits"]]);
         foreach (var stage in forecast.Stages)
         {
             string[] row =
             [
                 Number(stage.Stage), Number(stage.ModelState.Parameters), Number(stage.ModelState.Gradients), Number(stage.ModelState.OptimizerState),
                 .. average ? [Number(stage.ModelState.Average)] : (string[])[],
+                .. start ? [Number(stage.ModelState.Start)] : (string[])[],
                 Number(stage.BufferBytes), Number(stage.ActivationBytes),
                 .. copies ? [Number(stage.CheckpointBytes)] : (string[])[],
                 Number(stage.TotalBytes), Number(stage.SentBytes),

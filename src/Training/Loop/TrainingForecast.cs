@@ -40,6 +40,6 @@ public sealed class TrainingForecast
         return new TrainingForecast(
             prepared, worldSize,
             ShardingForecast.Of(materials.Graph, prepared.Groups, worldSize, options, configuration.OptimWrapper.AccumulativeCounts, configuration.Ema is not null,
-                copiesForCheckpoints: configuration.Checkpoint is { Interval: not null, Async: true }));
+                copiesForCheckpoints: configuration.Checkpoint is { Interval: not null, Async: true }, keepsStart: configuration.Log.WatchDistance));
     }
 }

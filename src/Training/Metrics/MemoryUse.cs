@@ -17,6 +17,9 @@ public sealed record MemoryUse
     /// <summary>The moving average of the parameters.</summary>
     public long AverageBytes { get; init; }
 
+    /// <summary>The copy of the parameters as they were at the start.</summary>
+    public long StartBytes { get; init; }
+
     /// <summary>Buckets on their way between ranks, and parameters gathered ahead.</summary>
     public long BufferBytes { get; init; }
 
@@ -35,7 +38,7 @@ public sealed record MemoryUse
 
     /// <inheritdoc/>
     public override string ToString() => FormattableString.Invariant(
-        $"parameters {ParameterBytes:N0} bytes, gradients {GradientBytes:N0}, optimizer {OptimizerBytes:N0}, average {AverageBytes:N0}, buffers {BufferBytes:N0}, gathered {GatheredBytes:N0}, checkpoint copy {CheckpointBytes:N0}; at most {AllocatedBytes:N0} allocated and {PeakRssBytes:N0} resident");
+        $"parameters {ParameterBytes:N0} bytes, gradients {GradientBytes:N0}, optimizer {OptimizerBytes:N0}, average {AverageBytes:N0}, start {StartBytes:N0}, buffers {BufferBytes:N0}, gathered {GatheredBytes:N0}, checkpoint copy {CheckpointBytes:N0}; at most {AllocatedBytes:N0} allocated and {PeakRssBytes:N0} resident");
 
     internal static MemoryUse Of(ZeroEngine engine, long checkpointBytes)
     {
@@ -46,6 +49,7 @@ public sealed record MemoryUse
             GradientBytes = state.Gradients,
             OptimizerBytes = state.OptimizerState,
             AverageBytes = state.Average,
+            StartBytes = state.Start,
             BufferBytes = engine.TransitBytes,
             GatheredBytes = engine.GatheredBytes,
             CheckpointBytes = checkpointBytes,
@@ -59,7 +63,7 @@ public sealed record MemoryUse
     {
         long[] bytes =
         [
-            ParameterBytes, GradientBytes, OptimizerBytes, AverageBytes, BufferBytes, GatheredBytes, CheckpointBytes, AllocatedBytes, PeakRssBytes,
+            ParameterBytes, GradientBytes, OptimizerBytes, AverageBytes, BufferBytes, GatheredBytes, CheckpointBytes, AllocatedBytes, PeakRssBytes, StartBytes,
         ];
         ranks.AllReduce(bytes, Mpi.ReduceOperation.Max);
         return new MemoryUse
@@ -73,6 +77,7 @@ public sealed record MemoryUse
             CheckpointBytes = bytes[6],
             AllocatedBytes = bytes[7],
             PeakRssBytes = bytes[8],
+            StartBytes = bytes[9],
         };
     }
 }
