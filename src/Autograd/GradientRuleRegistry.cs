@@ -26,6 +26,7 @@ public static class GradientRuleRegistry
         EinsumRules.Register(Rules);
         ScatterRules.Register(Rules);
         SpatialRules.Register(Rules);
+        FourierRules.Register(Rules);
         CompositeNormalizationRules.Register(Rules);
         RecurrentRules.Register(Rules);
         AttentionRules.Register(Rules);

@@ -7,6 +7,13 @@ internal static class SelectionCases
 {
     public static IEnumerable<(string Name, Func<OperatorCase> Make)> All()
     {
+        yield return ("DFT of a real signal", () => new OperatorCase("DFT").Real(2, 5, 1).With(node => node.SetInt("onesided", 1)));
+        yield return ("DFT of a longer complex one", () => new OperatorCase("DFT").Real(2, 4, 3, 2).IntegerTensor([6]));
+        yield return ("DFT of another axis backwards", () => new OperatorCase("DFT").Single().Real(2, 3, 4, 2).IntegerTensor([3]).With(node => node.SetInt("axis", 2).SetInt("inverse", 1)));
+        yield return ("DFT of set 20", () => new OperatorCase("DFT", 20).Real(2, 4, 1).Missing().IntegerTensor([1]));
+        yield return ("STFT", () => new OperatorCase("STFT").Real(2, 9, 1).IntegerTensor([2]).Real(4).IntegerTensor([4]));
+        yield return ("STFT of both sides without window", () => new OperatorCase("STFT").Real(1, 8, 1).IntegerTensor([3]).Missing().IntegerTensor([5])
+            .With(node => node.SetInt("onesided", 0)));
         yield return ("OneHot", () => new OperatorCase("OneHot").Single().IntegerTensor([0, 2, -1, 1], 2, 2).IntegerTensor([4]).Real(2));
         yield return ("OneHot along another axis", () => new OperatorCase("OneHot").Single().IntegerTensor([0, 2, 5], 3).IntegerTensor([4]).Real(2)
             .With(node => node.SetInt("axis", 0)));
