@@ -70,6 +70,9 @@ public static class ShardingForecast
             buffers += PieceGather.PassingElements(plan, options.AllGatherBucketSize) * sizeof(float);
         }
 
+        // A copy in memory would spend what files save, so training waits instead.
+        var isOffloaded = options.OptimizerStateFolder is not null || (stage == 3 && options.ParameterFolder is not null);
+
         // Every collective here makes a rank send (N - 1) / N of the bytes it is about.
         var all = plan.TotalElements * sizeof(float);
         var reduced = all * (streamed ? microBatches : 1);
@@ -78,7 +81,7 @@ public static class ShardingForecast
         return new StageForecast(stage, memory, buffers, ActivationEstimate.PeakBytes(attached), sent)
         {
             GatheredBytes = schedule.MostLive * sizeof(float),
-            CheckpointBytes = copiesForCheckpoints ? CheckpointSnapshot.MostBytes(plan, groups, keepsAverage) : 0,
+            CheckpointBytes = copiesForCheckpoints && !isOffloaded ? CheckpointSnapshot.MostBytes(plan, groups, keepsAverage) : 0,
         };
     }
 

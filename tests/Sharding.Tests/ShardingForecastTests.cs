@@ -43,6 +43,18 @@ public sealed class ShardingForecastTests
     }
 
     [Fact]
+    public void No_copy_for_checkpoints_is_counted_where_state_is_in_files()
+    {
+        var job = VlmJob.Instance;
+        Assert.All(Copies(new ZeroOptions()), bytes => Assert.True(bytes > 0));
+        Assert.All(Copies(new ZeroOptions { OptimizerStateFolder = Path.GetTempPath() }), bytes => Assert.Equal(0, bytes));
+        Assert.Equal([true, true, true, false], Copies(new ZeroOptions { ParameterFolder = Path.GetTempPath() }).Select(bytes => bytes > 0));
+
+        IEnumerable<long> Copies(ZeroOptions options) => ShardingForecast
+            .Of(job.Graph, job.Groups, 2, options, microBatches: 1, copiesForCheckpoints: true).Select(forecast => forecast.CheckpointBytes);
+    }
+
+    [Fact]
     public void Bytes_sent_follow_the_zero_paper()
     {
         var job = VlmJob.Instance;
