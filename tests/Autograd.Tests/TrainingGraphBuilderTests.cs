@@ -5,6 +5,8 @@ namespace OrtZero.Autograd.Tests;
 
 public class TrainingGraphBuilderTests
 {
+    private static GraphSketch Regions => new GraphSketch().Constant("rois", [1, 4], 0, 0, 1, 1).Integers("batch", 0);
+
     [Fact]
     public void A_value_with_three_consumers_accumulates_their_gradients()
     {
@@ -143,11 +145,11 @@ public class TrainingGraphBuilderTests
     [Fact]
     public void An_operator_without_a_rule_names_node_operator_parameter_and_fix()
     {
-        var model = new GraphSketch().Parameter("head.weight", [1, 2, 1], 1, 2).Node("DFT", "head.weight", "d").Loss("d");
+        var model = Regions.Parameter("head.weight", [1, 1, 2, 2], 2, 2, 2, 2).Node("RoiAlign", "head.weight rois batch", "d").Loss("d");
         var error = Assert.Throws<UnsupportedOperatorException>(() => Build(model, ["head.weight"]));
-        Assert.Equal(("DFT_d", "DFT", "head.weight"), (error.NodeName, error.OperatorName, error.Parameter));
+        Assert.Equal(("RoiAlign_d", "RoiAlign", "head.weight"), (error.NodeName, error.OperatorName, error.Parameter));
         Assert.Equal(
-            "Node 'DFT_d' (DFT) lies between trainable parameter 'head.weight' and the loss, but this operator has no gradient rule: "
+            "Node 'RoiAlign_d' (RoiAlign) lies between trainable parameter 'head.weight' and the loss, but this operator has no gradient rule: "
             + "freeze 'head.weight' and every other parameter before this node, or add a rule to GradientRuleRegistry.",
             error.Message);
     }
@@ -155,7 +157,7 @@ public class TrainingGraphBuilderTests
     [Fact]
     public void A_frozen_parameter_may_stand_behind_an_operator_without_a_rule()
     {
-        var model = new GraphSketch().Parameter("m", [1, 2, 1], 1, 2).Parameter("w", [], 5).Node("DFT", "m", "d").Node("Mul", "d w", "e").Loss("e");
+        var model = Regions.Parameter("m", [1, 1, 2, 2], 2, 2, 2, 2).Parameter("w", [], 5).Node("RoiAlign", "m rois batch", "d").Node("Mul", "d w", "e").Loss("e");
         Assert.Equal(2, Assert.Single(Gradients(model, ["w"])["w_grad"]), 1e-6);
     }
 

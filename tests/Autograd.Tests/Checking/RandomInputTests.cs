@@ -69,10 +69,11 @@ public class RandomInputTests
     [Fact]
     public void An_operator_without_a_rule_is_missing_only_where_a_gradient_has_to_pass()
     {
-        var model = new GraphSketch().Parameter("x", [1, 4, 1], 1, 2, 3, 4).Parameter("z", [4], 1, 2, 3, 4).Node("DFT", "x", "y").Node("Neg", "z", "other").Output("y", 1, 4, 2);
+        var model = new GraphSketch().Parameter("x", [1, 1, 2, 2], 1, 2, 3, 4).Parameter("z", [4], 1, 2, 3, 4).Constant("rois", [1, 4], 0, 0, 1, 1).Integers("batch", 0)
+            .Node("RoiAlign", "x rois batch", "y").Node("Neg", "z", "other").Output("y", 1, 1, 1, 1);
         var nothing = new Dictionary<string, Onnx.Protobuf.TensorProto>();
-        Assert.True(OperatorReport.Create(Ort.Environment, model, nothing, ["x"], ["CPU"]).Single(item => item.Operator == "DFT").IsMissing);
-        Assert.False(OperatorReport.Create(Ort.Environment, model, nothing, ["z"], ["CPU"]).Single(item => item.Operator == "DFT").IsMissing);
+        Assert.True(OperatorReport.Create(Ort.Environment, model, nothing, ["x"], ["CPU"]).Single(item => item.Operator == "RoiAlign").IsMissing);
+        Assert.False(OperatorReport.Create(Ort.Environment, model, nothing, ["z"], ["CPU"]).Single(item => item.Operator == "RoiAlign").IsMissing);
     }
 
     private static Dictionary<string, RandomInput> Inputs(string fixture, RandomInputOptions options) =>
