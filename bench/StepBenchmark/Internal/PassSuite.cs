@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text.Json.Nodes;
 using OrtZero.Onnx;
+using OrtZero.Onnx.Protobuf;
 
 namespace OrtZero.StepBenchmark.Internal;
 
@@ -24,12 +25,16 @@ internal sealed class PassSuite(int vocabulary, double ignored, int steps, int r
         {
             var head = Prepare(language, Path.Combine(folder, "head"), isWide: true);
             var vlm = Prepare(vision, Path.Combine(folder, "vlm"), isWide: false);
+            var dropout = Prepare(language, Path.Combine(folder, "dropout"), isWide: false);
+            var masks = AddDropouts(Path.Combine(dropout, "model.onnx"));
             (string Label, Workload Workload, string Folder, Action<JsonNode> Change)[] cases =
             [
                 ($"gpt_nano, {vocabulary} classes, {ignored:P0} ignored, label_sparsity off", language, head, settings => settings["graph"] = new JsonObject { ["label_sparsity"] = "off" }),
                 ($"gpt_nano, {vocabulary} classes, {ignored:P0} ignored, label_sparsity on", language, head, settings => settings["graph"] = new JsonObject { ["label_sparsity"] = "on" }),
                 ("vlm, nothing frozen", vision, vlm, _ => { }),
                 ("vlm, visual_encoder. frozen", vision, vlm, settings => settings["model"]!["frozen"] = new JsonArray("visual_encoder.")),
+                ($"gpt_nano with {masks} dropouts, dropout off", language, dropout, settings => settings["model"]!["dropout"] = false),
+                ($"gpt_nano with {masks} dropouts, dropout 0.1", language, dropout, settings => settings["model"]!["dropout"] = 0.1),
             ];
             var measurements = cases.Select(item => new Measurement(item.Workload, item.Label, isBaseline: false)).ToList();
             for (var round = 0; round < rounds; round++)
@@ -84,6 +89,23 @@ internal sealed class PassSuite(int vocabulary, double ignored, int steps, int r
 
         model.Save(Path.Combine(folder, "model.onnx"));
         return folder;
+    }
+
+    // Behind the weights of every attention and behind its output projection.
+    private static int AddDropouts(string path)
+    {
+        var model = OnnxModel.Load(path);
+        var nodes = model.Graph.Node;
+        var before = nodes.Where(node => node.OpType == "Softmax" || node.Name.EndsWith("/attn/proj/Add", StringComparison.Ordinal)).ToList();
+        foreach (var node in before)
+        {
+            var value = node.Output[0];
+            node.Output[0] = $"{value}/whole";
+            nodes.Insert(nodes.IndexOf(node) + 1, new NodeProto { OpType = "Dropout", Name = $"{node.Name}/dropout", Input = { node.Output[0] }, Output = { value } });
+        }
+
+        model.Save(path);
+        return before.Count;
     }
 
     // The fixtures' labels are version 1 files of int64 numbers.

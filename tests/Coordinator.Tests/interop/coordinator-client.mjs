@@ -13,15 +13,20 @@ results.noRun = await unary(coordinator, 'Directive', { kind: 'DIRECTIVE_KIND_ST
 
 const watch = coordinator.Watch({ history_limit: -1, min_interval_ms: 1 });
 const seen = [];
+let started;
+const watching = new Promise(resolve => { started = resolve; });
 const done = new Promise(resolve => {
   watch.on('data', status => {
     seen.push(status.state);
+    started();
     if (status.state === 'RUN_STATE_COMPLETED') { results.last = status; watch.cancel(); }
   });
   watch.on('error', () => {});
   watch.on('status', status => { results.watchCode = status.code; resolve(); });
 });
 
+// The first status is of before the rank came only if the watch was there before it.
+await watching;
 const rank = { run_id: 'js', rank: 0, world_size: 1, host: 'here', process_id: 5, configuration_hash: 'c', model_hash: 'm' };
 const { session_id } = await unary(coordinator, 'Register', rank);
 await unary(coordinator, 'Directive', { kind: 'DIRECTIVE_KIND_STOP', requested_by: 'js' });
