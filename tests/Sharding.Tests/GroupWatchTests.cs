@@ -75,26 +75,7 @@ public sealed class GroupWatchTests
     public void A_measured_update_allocates_nothing_either()
     {
         var model = new TestModel();
-        using var engine = model.Engine(new SingleProcessCommunicator(), 1);
-        var gradients = model.Trainable().Select(name => (name, model.Gradient(name, 0, 0))).ToArray();
-        var settings = model.Settings(1) with { Measure = true };
-        Update();
-        Update();
-
-        var before = GC.GetAllocatedBytesForCurrentThread();
-        Update();
-        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
-
-        void Update()
-        {
-            engine.BeginMicroBatch(first: true, last: true);
-            foreach (var (name, gradient) in gradients)
-            {
-                engine.Accumulate(name, gradient);
-            }
-
-            engine.Step(settings);
-        }
+        Assert.Equal(0, Allocations.OfAnUpdate(model, 1, model.Settings(1) with { Measure = true }));
     }
 
     [Fact]

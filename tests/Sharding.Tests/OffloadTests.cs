@@ -174,27 +174,8 @@ public sealed class OffloadTests : IDisposable
     [Fact]
     public void An_update_allocates_nothing()
     {
-        var job = Offloaded("AdamW", true, true, buffers: 2, elements: 512);
-        using var engine = job.Model.Engine(new SingleProcessCommunicator(), 3);
-        var gradients = job.Model.Trainable().Select(parameter => (parameter, job.Model.Gradient(parameter, 0, 0))).ToArray();
-        var settings = job.Model.Settings(1, maxNorm: 1);
-        Update();
-        Update();
-
-        var before = GC.GetAllocatedBytesForCurrentThread();
-        Update();
-        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
-
-        void Update()
-        {
-            engine.BeginMicroBatch(first: true, last: true);
-            foreach (var (parameter, gradient) in gradients)
-            {
-                engine.Accumulate(parameter, gradient);
-            }
-
-            engine.Step(settings);
-        }
+        var model = Offloaded("AdamW", true, true, buffers: 2, elements: 512).Model;
+        Assert.Equal(0, Allocations.OfAnUpdate(model, 3, model.Settings(1, maxNorm: 1)));
     }
 
     [Fact]

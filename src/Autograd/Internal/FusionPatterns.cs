@@ -9,16 +9,27 @@ internal sealed class FusionPatterns(GraphProto graph, ValueTable values)
     private readonly GraphIndex _index = new(graph);
     private readonly HashSet<string> _outputs = graph.Output.Select(output => output.Name).ToHashSet(StringComparer.Ordinal);
 
-    public GraphProto Graph => graph;
-
-    public ValueTable Values => values;
-
     /// <summary>Puts one node in the place of the last of those it stands for, where everything it reads is certain to be there.</summary>
-    public void Replace(NodeProto last, NodeProto fused)
+    /// <returns>False when another fusion took that place before.</returns>
+    public bool Replace(NodeProto last, NodeProto fused)
     {
+        var place = graph.Node.IndexOf(last);
+        if (place < 0)
+        {
+            return false;
+        }
+
         fused.Name = last.Name;
-        graph.Node[graph.Node.IndexOf(last)] = fused;
+        graph.Node[place] = fused;
+        return true;
     }
+
+    /// <summary>Makes a value known that a fused node gives besides.</summary>
+    public void Add(ValueDescription value) => values.Add(value);
+
+    public long[] Shape(string value) => values[value].Shape;
+
+    public long[]? Integers(string value) => values.Constant(value)?.ToInt64s();
 
     public NodeProto? Producer(string value) => _index.Producer(value);
 

@@ -8,8 +8,13 @@ internal static class KernelFusion
 {
     public static void Apply(GraphProto graph, ValueTable values)
     {
-        GeluFusion.Apply(graph, values);
-        SiluFusion.Apply(graph, values);
-        RmsNormalizationFusion.Apply(graph, values);
+        var patterns = new FusionPatterns(graph, values);
+        var (gelu, silu, normalization) = (new GeluFusion(patterns), new SiluFusion(patterns), new RmsNormalizationFusion(patterns));
+        foreach (var node in graph.Node.ToArray())
+        {
+            gelu.Fuse(node);
+            silu.Fuse(node);
+            normalization.Fuse(node);
+        }
     }
 }

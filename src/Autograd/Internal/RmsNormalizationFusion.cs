@@ -8,34 +8,23 @@ namespace OrtZero.Autograd.Internal;
 /// Finds the root mean square normalization x/√(mean(x²) + ε)·scale over the last axis, written out as exporters do or as ONNX's
 /// RMSNormalization, and makes one operator of it that keeps only the inverse deviation for its gradient.
 /// </summary>
-internal sealed class RmsNormalizationFusion
+internal sealed class RmsNormalizationFusion(FusionPatterns patterns)
 {
-    private readonly FusionPatterns _patterns;
-
-    private RmsNormalizationFusion(FusionPatterns patterns) => _patterns = patterns;
-
-    /// <summary>Replaces every float32 one whose intermediate values nothing else reads.</summary>
-    public static void Apply(GraphProto graph, ValueTable values)
+    /// <summary>Replaces the one that a node is the heart of, if it is float32 and nothing else reads its intermediate values.</summary>
+    public void Fuse(NodeProto node)
     {
-        var fusion = new RmsNormalizationFusion(new FusionPatterns(graph, values));
-        for (var i = 0; i < graph.Node.Count; i++)
+        if (Match(node) is not var (x, scale, epsilon, last, axis))
         {
-            if (fusion.Match(graph.Node[i]) is { } found)
-            {
-                fusion.Replace(found);
-            }
+            return;
         }
-    }
 
-    private void Replace(Found found)
-    {
-        var (x, scale, epsilon, last, axis) = found;
         var output = last.Output[0];
         var inverse = $"{output}/inv_std";
-        var shape = _patterns.Values[x].Shape;
-        _patterns.Values.Add(new(inverse, TensorElementType.Float, [.. shape.Select((length, i) => i < axis ? length : 1)]));
         var fused = new NodeProto { OpType = "RmsNormalization", Domain = KernelLibrary.Domain, Input = { x, scale }, Output = { output, inverse } };
-        _patterns.Replace(last, fused.SetFloat("epsilon", epsilon).SetInt("axis", axis));
+        if (patterns.Replace(last, fused.SetFloat("epsilon", epsilon).SetInt("axis", axis)))
+        {
+            patterns.Add(new(inverse, TensorElementType.Float, [.. patterns.Shape(x).Select((length, i) => i < axis ? length : 1)]));
+        }
     }
 
     private Found? Match(NodeProto node) => node switch
@@ -48,20 +37,20 @@ internal sealed class RmsNormalizationFusion
     private Found? Standard(NodeProto node)
     {
         var (x, scale) = (node.Input[0], node.Input[1]);
-        var axis = Shapes.Axis(node.GetInt("axis", -1), _patterns.Values[x].Rank);
+        var axis = Shapes.Axis(node.GetInt("axis", -1), patterns.Shape(x).Length);
         return Fits(x, scale, axis) && node.GetInt("stash_type", 1) == 1 ? new(x, scale, node.GetFloat("epsilon", 1e-5f), node, axis) : null;
     }
 
     private Found? WrittenOut(NodeProto root)
     {
-        if (_patterns.Producer(root.Input[0]) is not { OpType: "Add" } sum || Epsilon(sum) is not var (mean, epsilon)
-            || Mean(mean) is not { } x || Normalized(root, x) is not { } normalized || _patterns.OnlyConsumer(normalized, "Mul") is not { } last
+        if (patterns.Producer(root.Input[0]) is not { OpType: "Add" } sum || Epsilon(sum) is not var (mean, epsilon)
+            || Mean(mean) is not { } x || Normalized(root, x) is not { } normalized || patterns.OnlyConsumer(normalized, "Mul") is not { } last
             || FusionPatterns.Other(last, normalized.Output[0]) is not { } scale)
         {
             return null;
         }
 
-        var axis = _patterns.Values[x].Rank - 1;
+        var axis = patterns.Shape(x).Length - 1;
         return Fits(x, scale, axis) ? new(x, scale, epsilon, last, axis) : null;
     }
 
@@ -69,8 +58,8 @@ internal sealed class RmsNormalizationFusion
     {
         for (var i = 0; i < 2; i++)
         {
-            if (_patterns.Number(sum.Input[i]) is { } epsilon && _patterns.Producer(sum.Input[1 - i]) is { OpType: "ReduceMean" } mean
-                && _patterns.OnlyConsumer(mean) is not null)
+            if (patterns.Number(sum.Input[i]) is { } epsilon && patterns.Producer(sum.Input[1 - i]) is { OpType: "ReduceMean" } mean
+                && patterns.OnlyConsumer(mean) is not null)
             {
                 return (mean, epsilon);
             }
@@ -82,26 +71,26 @@ internal sealed class RmsNormalizationFusion
     /// <summary>x where the node is the mean of x² over the last axis.</summary>
     private string? Mean(NodeProto mean)
     {
-        if (_patterns.Producer(mean.Input[0]) is not { } square || square.Input[0] is not { } x || !_patterns.IsSquare(mean.Input[0], x)
-            || !_patterns.IsFloat(x) || mean.GetInt("keepdims", 1) != 1)
+        if (patterns.Producer(mean.Input[0]) is not { } square || square.Input[0] is not { } x || !patterns.IsSquare(mean.Input[0], x)
+            || !patterns.IsFloat(x) || mean.GetInt("keepdims", 1) != 1)
         {
             return null;
         }
 
         var axes = mean.GetInts("axes") is { Length: > 0 } attribute ? attribute
-            : mean.Input.Count > 1 ? _patterns.Values.Constant(mean.Input[1])?.ToInt64s() : null;
-        var rank = _patterns.Values[x].Rank;
+            : mean.Input.Count > 1 ? patterns.Integers(mean.Input[1]) : null;
+        var rank = patterns.Shape(x).Length;
         return axes is [var axis] && (axis == -1 || axis == rank - 1) ? x : null;
     }
 
     /// <summary>The node that gives x/√…, as a quotient or as a product with the inverse.</summary>
     private NodeProto? Normalized(NodeProto root, string x)
     {
-        switch (_patterns.OnlyConsumer(root))
+        switch (patterns.OnlyConsumer(root))
         {
             case { OpType: "Div" } quotient when quotient.Input[0] == x && quotient.Input[1] == root.Output[0]:
                 return quotient;
-            case { OpType: "Div" } one when _patterns.IsNumber(one.Input[0], 1):
+            case { OpType: "Div" } one when patterns.IsNumber(one.Input[0], 1):
                 return Product(one);
             case { OpType: "Reciprocal" } reciprocal:
                 return Product(reciprocal);
@@ -110,11 +99,11 @@ internal sealed class RmsNormalizationFusion
         }
 
         NodeProto? Product(NodeProto inverse) =>
-            _patterns.OnlyConsumer(inverse, "Mul") is { } product && FusionPatterns.Other(product, inverse.Output[0]) == x ? product : null;
+            patterns.OnlyConsumer(inverse, "Mul") is { } product && FusionPatterns.Other(product, inverse.Output[0]) == x ? product : null;
     }
 
     private bool Fits(string x, string scale, int axis) =>
-        _patterns.IsFloat(x) && _patterns.IsFloat(scale) && Shapes.Same(_patterns.Values[scale].Shape, _patterns.Values[x].Shape.AsSpan(axis));
+        patterns.IsFloat(x) && patterns.IsFloat(scale) && Shapes.Same(patterns.Shape(scale), patterns.Shape(x).AsSpan(axis));
 
     private readonly record struct Found(string X, string Scale, float Epsilon, NodeProto Last, int Axis);
 }
