@@ -104,9 +104,7 @@ internal sealed class Trainer : IDisposable
     internal MicroBatchLoss RunMicroBatch(long iteration, int epoch, int positionInEpoch, bool first, bool last)
     {
         var started = Stopwatch.GetTimestamp();
-        var bucket = _materials.Sampler.Indices(epoch, positionInEpoch, _samples);
-        _inputs[bucket].Fill(_samples);
-        _microBatch.Set((iteration * Engine.Communicator.Size) + Engine.Communicator.Rank);
+        var bucket = Fill(iteration, epoch, positionInEpoch);
         Engine.Trace?.Add(TraceActivity.Data, started);
         var running = Stopwatch.GetTimestamp();
         var loss = _sessions[bucket].Run(first, last);
@@ -122,9 +120,7 @@ internal sealed class Trainer : IDisposable
     /// <returns>Sentences that name it; null when all is finite.</returns>
     internal string? FindNonFinite(long iteration, int epoch, int positionInEpoch)
     {
-        var bucket = _materials.Sampler.Indices(epoch, positionInEpoch, _samples);
-        _inputs[bucket].Fill(_samples);
-        _microBatch.Set((iteration * Engine.Communicator.Size) + Engine.Communicator.Rank);
+        var bucket = Fill(iteration, epoch, positionInEpoch);
         var graph = _materials.Graphs[bucket];
         var inputs = new Dictionary<string, OrtTensor>(_inputs[bucket].Tensors.Concat(States.Tensors), StringComparer.Ordinal);
         foreach (var parameter in graph.Parameters)
@@ -157,6 +153,15 @@ internal sealed class Trainer : IDisposable
         }
 
         Engine.Dispose();
+    }
+
+    /// <returns>The bucket that the micro-batch comes from.</returns>
+    private int Fill(long iteration, int epoch, int positionInEpoch)
+    {
+        var bucket = _materials.Sampler.Indices(epoch, positionInEpoch, _samples);
+        _inputs[bucket].Fill(_samples);
+        _microBatch.Set((iteration * Engine.Communicator.Size) + Engine.Communicator.Rank);
+        return bucket;
     }
 
     private void CloseSessions()
