@@ -78,11 +78,21 @@ internal static class TrainableFinder
             : null;
     }
 
-    /// <summary>PyTorch's spectral_norm keeps a weight as weight_orig, and the vectors of its power iteration as weight_u and weight_v.</summary>
-    private static bool IsSpectralVector(ImportSession session, string name) =>
-        (name.EndsWith("_u", StringComparison.Ordinal) || name.EndsWith("_v", StringComparison.Ordinal))
-        && session.Graph.Initializer.Any(tensor => tensor.Name.Length == name.Length + 3
-            && tensor.Name.EndsWith("_orig", StringComparison.Ordinal) && tensor.Name.AsSpan(0, name.Length - 2).SequenceEqual(name.AsSpan(0, name.Length - 2)));
+    /// <summary>
+    /// PyTorch's spectral_norm keeps a weight as <c>weight_orig</c>, or as a parametrization <c>parametrizations.weight.original</c>, and the
+    /// vectors of its power iteration as <c>weight_u</c> and <c>weight_v</c>, or <c>parametrizations.weight.0._u</c> and <c>_v</c>.
+    /// </summary>
+    private static bool IsSpectralVector(ImportSession session, string name)
+    {
+        if (!name.EndsWith("_u", StringComparison.Ordinal) && !name.EndsWith("_v", StringComparison.Ordinal))
+        {
+            return false;
+        }
+
+        var stem = name[..^2];
+        var original = stem.Split('.') is [.. var module, _, ""] ? string.Join('.', [.. module, "original"]) : $"{stem}_orig";
+        return session.Graph.FindInitializer(original) is not null;
+    }
 
     private static bool IsParameterOfOperator(GraphIndex index, TensorProto tensor) =>
         index.Consumers(tensor.Name).Any(node => ParameterSlot.Of(node, node.Input.IndexOf(tensor.Name), tensor) is not null);

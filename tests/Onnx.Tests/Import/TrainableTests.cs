@@ -60,13 +60,14 @@ public sealed class TrainableTests
         Assert.Equal(["table"], Trainable(model));
     }
 
-    [Fact]
-    public void Vectors_of_a_spectral_normalization_are_not_trained()
+    [Theory]
+    [InlineData("conv.weight_orig", "conv.weight_u", "other.weight_v")]
+    [InlineData("conv.parametrizations.weight.original", "conv.parametrizations.weight.0._u", "other.parametrizations.weight.0._v")]
+    public void Vectors_of_a_spectral_normalization_are_not_trained(string original, string vector, string otherwise)
     {
-        var model = Model(ModelBuilder.Node("MatMul", ["x", "conv.weight_orig"], "h"), ModelBuilder.Node("Mul", ["h", "conv.weight_u"], "i"),
-                ModelBuilder.Node("Mul", ["i", "other.weight_v"], "y"))
-            .With(ModelBuilder.Random("conv.weight_orig", 1, 4, 4), ModelBuilder.Random("conv.weight_u", 2, 4), ModelBuilder.Random("other.weight_v", 3, 4));
-        Assert.Equal(["conv.weight_orig", "other.weight_v"], Trainable(model));
+        var model = Model(ModelBuilder.Node("MatMul", ["x", original], "h"), ModelBuilder.Node("Mul", ["h", vector], "i"), ModelBuilder.Node("Mul", ["i", otherwise], "y"))
+            .With(ModelBuilder.Random(original, 1, 4, 4), ModelBuilder.Random(vector, 2, 4), ModelBuilder.Random(otherwise, 3, 4));
+        Assert.Equal([original, otherwise], Trainable(model));
     }
 
     [Fact]
